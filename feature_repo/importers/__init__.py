@@ -1,0 +1,1 @@
+"""Importers of known public data sets to raw tables."""

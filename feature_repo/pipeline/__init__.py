@@ -1,0 +1,1 @@
+"""Daily features per account as Ibis expressions, one view a module, and their incremental build."""

@@ -1,0 +1,1 @@
+"""Offline scoring of ticket text to a mood from -1 to 1."""

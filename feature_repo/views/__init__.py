@@ -1,0 +1,1 @@
+"""The Feast feature views, one a module."""

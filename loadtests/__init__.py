@@ -1,0 +1,1 @@
+"""Locust scenarios that use the service as any HTTP client would."""

@@ -1,0 +1,1 @@
+"""Online features, scoring, decisions, HTTP and the BentoML service."""

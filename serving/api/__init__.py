@@ -1,0 +1,1 @@
+"""HTTP only: one resource a module."""

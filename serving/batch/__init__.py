@@ -1,0 +1,1 @@
+"""Arrow in, Arrow out: the same scoring over offline features."""

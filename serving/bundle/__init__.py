@@ -1,0 +1,1 @@
+"""The bundle: manifest, loading, one ONNX session."""

@@ -1,0 +1,1 @@
+"""Contract in, matrix and ages out, one round trip."""

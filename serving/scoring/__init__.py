@@ -1,0 +1,1 @@
+"""Probabilities, score, tier, signals and evidence."""

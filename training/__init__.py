@@ -1,0 +1,1 @@
+"""Labels, data sets, models, evaluation and export: from offline features to a bundle."""

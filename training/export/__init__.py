@@ -1,0 +1,1 @@
+"""From LightGBM boosters to one ONNX graph, with proof of parity."""

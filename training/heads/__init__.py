@@ -1,0 +1,1 @@
+"""What is predicted: discrete-time hazards for churn and upsell."""
