@@ -1,0 +1,163 @@
+"""What the `commercial` view promises: names, types, words. The expressions stand in `commercial`."""
+
+from __future__ import annotations
+
+from feature_repo.pipeline.spec import Feature, ViewSpec
+
+COMMERCIAL = ViewSpec(
+    name="commercial",
+    description="What the account pays for, how close it is to its plan's limits, and how it pays.",
+    owner="revenue-operations",
+    freshness_days=2,
+    tables=("subscriptions", "usage_daily", "invoices"),
+    features=(
+        Feature(
+            "plan",
+            "String",
+            "Plan of the current subscription (the one that began last); null without one.",
+            "plan",
+            "The plan is {value}",
+        ),
+        Feature(
+            "seats",
+            "Int64",
+            "Seats paid for, over all running subscriptions.",
+            "seats",
+            "{value} seats are paid for",
+        ),
+        Feature(
+            "mrr",
+            "Float64",
+            "Monthly recurring revenue over all running subscriptions, in their currency.",
+            "revenue",
+            "The account pays {money} a month",
+        ),
+        Feature(
+            "mrr_per_seat",
+            "Float64",
+            "Monthly recurring revenue divided by seats.",
+            "revenue",
+            "The account pays {money} a month for each seat",
+        ),
+        Feature(
+            "mrr_change_90d_ratio",
+            "Float64",
+            "Monthly recurring revenue divided by that of 90 days before.",
+            "revenue",
+            "Monthly revenue {change} within 90 days",
+        ),
+        Feature(
+            "seat_growth_90d_ratio",
+            "Float64",
+            "Seats divided by those of 90 days before.",
+            "seats",
+            "Paid seats {change} within 90 days",
+        ),
+        Feature(
+            "seat_utilisation_ratio",
+            "Float64",
+            "Most active users on one day of the last 28, divided by seats.",
+            "seat_limit",
+            "{percent} % of the paid seats are in use",
+        ),
+        Feature(
+            "api_limit_utilisation_ratio",
+            "Float64",
+            "API calls of the last 28 days scaled to 30 days, divided by the plan's monthly limit; null if "
+            "unlimited.",
+            "api_limit",
+            "{percent} % of the plan's monthly API calls are used",
+        ),
+        Feature(
+            "storage_limit_utilisation_ratio",
+            "Float64",
+            "Storage in use divided by the plan's limit; null if unlimited.",
+            "storage_limit",
+            "{percent} % of the plan's storage is used",
+        ),
+        Feature(
+            "tenure_days",
+            "Int64",
+            "Days since the account's first subscription began.",
+            "tenure",
+            "Customer for {days}",
+        ),
+        Feature(
+            "days_to_term_end",
+            "Int64",
+            "Days until the current term ends by contract; negative once it has passed.",
+            "renewal",
+            "{days} until the term ends",
+        ),
+        Feature(
+            "auto_renew",
+            "Bool",
+            "Whether the current term renews by itself.",
+            "renewal",
+            "Automatic renewal: {value}",
+        ),
+        Feature(
+            "is_trial",
+            "Bool",
+            "Whether the current subscription is an unpaid trial.",
+            "trial",
+            "On a trial: {value}",
+        ),
+        Feature(
+            "discount_ratio",
+            "Float64",
+            "Discount on the list price of the current subscription, 0 to 1.",
+            "discount",
+            "The discount is {percent} %",
+        ),
+        Feature(
+            "bill_period_months",
+            "Int64",
+            "Months billed at a time.",
+            "billing",
+            "Billed every {value} months",
+        ),
+        Feature(
+            "plan_changes_365d",
+            "Int64",
+            "Changes of plan in the last 365 days.",
+            "plan_changes",
+            "{value} changes of plan in the last year",
+        ),
+        Feature(
+            "days_since_plan_change",
+            "Int64",
+            "Days since the last change of plan; null if there was none.",
+            "plan_changes",
+            "{days} since the last change of plan",
+        ),
+        Feature(
+            "invoices_overdue",
+            "Int64",
+            "Invoices past due and unpaid at the end of the day.",
+            "overdue",
+            "{value} invoices are overdue",
+        ),
+        Feature(
+            "overdue_days_max",
+            "Int64",
+            "Days by which the oldest unpaid invoice is past due; 0 if none is.",
+            "overdue",
+            "The oldest unpaid invoice is {days} past due",
+        ),
+        Feature(
+            "payment_delay_days_180d_mean",
+            "Float64",
+            "Mean days from due date to payment, over the invoices paid in the last 180 days; negative if early.",
+            "payment_delay",
+            "Invoices are paid {days} after they are due, on average over the last 180 days",
+        ),
+        Feature(
+            "disputes_180d",
+            "Int64",
+            "Invoices disputed in the last 180 days.",
+            "disputes",
+            "{value} invoices disputed in the last 180 days",
+        ),
+    ),
+)

@@ -1,0 +1,27 @@
+"""Feature services: exactly the vector that models are trained on and served with; a changed vector is a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from feast import FeatureService, FeatureView
+
+from feature_repo.pipeline.views import VIEWS
+from feature_repo.views.making import feature_view
+
+SERVICE_NAME: Final = "keepgrow_v1"
+
+
+def feature_service(views: Sequence[FeatureView]) -> FeatureService:
+    """Return the service that names every feature of *views*, in their order."""
+    return FeatureService(
+        name=SERVICE_NAME,
+        features=list(views),
+        description="Every feature that the churn and upsell heads read, and what decisions must know of an account.",
+        tags={"version": "1"},
+        owner="data-science@keepgrow.example",
+    )
+
+
+keepgrow_v1 = feature_service([feature_view(spec) for spec in VIEWS])

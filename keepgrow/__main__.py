@@ -1,0 +1,71 @@
+"""`keepgrow COMMAND`: finds the one module of the command and imports nothing else, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+from rich.console import Console
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("keepgrow.up:up", "Make what is missing, then serve: data, features, store, model, service."),
+    "check": ("keepgrow.check:check", "Check a data folder against the raw-table contract; writes nothing."),
+    "import": ("keepgrow.import_:import_", "Turn a known public data set into raw tables."),
+    "synth": ("keepgrow.synth:synth", "Make a synthetic world: raw tables, and the truth beside them."),
+    "features": ("keepgrow.features:features_app", "Build and list daily features."),
+    "sentiment": ("keepgrow.sentiment:sentiment_app", "Train and evaluate the scorer of ticket text."),
+    "apply": ("keepgrow.apply:apply", "Register the feature definitions with Feast."),
+    "materialize": ("keepgrow.materialize:materialize", "Bring features to the online store up to a time."),
+    "push": ("keepgrow.push:push", "Push fresh feature rows to the online store."),
+    "contract": ("keepgrow.contract:contract", "Print the feature contract of a feature service."),
+    "train": ("keepgrow.train:train", "Train, evaluate, export and store a bundle."),
+    "models": ("keepgrow.models:models_app", "List and show bundles in the model store."),
+    "score": ("keepgrow.score:score", "Score all accounts from the offline features into Parquet."),
+    "bento": ("keepgrow.bento:bento", "Build the bento and check that it answers."),
+    "settings": ("keepgrow.settings:settings", "Print every setting, its value and where it came from."),
+}
+
+
+def _unloaded() -> None:
+    """Stand in the list of commands for one that this call did not ask for."""
+
+
+def build_app(requested: str | None) -> typer.Typer:
+    """Return the command line with only the *requested* command imported; the others just lend their help line."""
+    app = typer.Typer(
+        name="keepgrow",
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        help="Churn risk, upsell probability and the one action worth taking now, for every customer account.",
+    )
+    for name, (target, summary) in COMMANDS.items():
+        if name != requested:
+            app.command(name, help=summary)(_unloaded)
+            continue
+        module, _, attribute = target.partition(":")
+        loaded = getattr(import_module(module), attribute)
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=name, help=summary)
+        else:
+            app.command(name)(loaded)
+    return app
+
+
+def main() -> None:
+    """Run the command line; an expected failure is one sentence on standard error and exit code 2."""
+    requested = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    from feature_repo.errors import FeatureRepoError  # noqa: PLC0415 - help must not wait for it
+    from serving.errors import ServingError  # noqa: PLC0415
+    from training.errors import TrainingError  # noqa: PLC0415
+
+    try:
+        build_app(requested)()
+    except (FeatureRepoError, ServingError, TrainingError) as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()

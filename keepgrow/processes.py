@@ -1,0 +1,71 @@
+"""Child processes that never outlive their parent: each gets its own group, and the group is ended on the way out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NoReturn
+
+GRACE_SECONDS = 10.0
+
+
+class StepFailedError(Exception):
+    """A child process ended with an error; it has said why itself."""
+
+    def __init__(self, command: Sequence[str], exit_code: int) -> None:
+        super().__init__(f"`{' '.join(command)}` ended with exit code {exit_code}")
+        self.exit_code = exit_code
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def terminate_like_interrupt() -> Iterator[None]:
+    """Within this context SIGTERM and SIGHUP unwind the program just as Ctrl-C does."""
+    previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End *process* and all that it started: politely first, by force after `GRACE_SECONDS`."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start *command* in a process group of its own and end the group when the context is left."""
+    process = subprocess.Popen(list(command), env={**os.environ, **env}, start_new_session=True)  # noqa: S603
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def run(command: Sequence[str], env: Mapping[str, str]) -> None:
+    """Run *command* to its end.
+
+    Raises:
+        StepFailedError: It ended with an exit code other than 0.
+    """
+    with running(command, env) as process:
+        code = process.wait()
+    if code:
+        raise StepFailedError(command, code)

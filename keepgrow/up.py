@@ -1,0 +1,235 @@
+"""`keepgrow up`: from whatever is there to a service that answers; what exists and is current is not made again."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import keepgrow
+from feature_repo.errors import DataFolderError
+from keepgrow.processes import StepFailedError, run, running, terminate_like_interrupt
+from keepgrow.valkey import running_valkey
+from keepgrow.workspace import Workspace, fingerprint, folder_fingerprint
+
+SYNTHETIC_WORLD = ("--accounts", "2000", "--days", "540", "--seed", "7")
+READY_WITHIN_SECONDS = 60.0
+STOPPED = 130
+PACKAGE_ROOT = Path(keepgrow.__file__).resolve().parent.parent
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the steps before serving made.
+
+    Attributes:
+        data: The raw tables.
+        model: Tag of the bundle to serve.
+        clock_start: Where the service's clock starts, or None for the machine's time.
+        synthetic: Whether the data is simulated.
+    """
+
+    data: Path
+    model: str
+    clock_start: dt.datetime | None
+    synthetic: bool
+
+
+def up(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of raw tables; without it a synthetic world is made.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
+    home: Annotated[Path, typer.Option(envvar="KEEPGROW_HOME", help="Where made things are kept.")] = Path(
+        ".keepgrow"
+    ),
+    *,
+    prepare_only: Annotated[bool, typer.Option(help="Make everything, but do not serve.")] = False,
+) -> None:
+    """Make what is missing, then serve: data, features, online store, model, service."""
+    workspace = Workspace.for_data(home, data)
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    try:
+        with terminate_like_interrupt(), contextlib.ExitStack() as stack:
+            redis_url = os.environ.get("REDIS_URL") or stack.enter_context(running_valkey(workspace.valkey))
+            env = {
+                "BENTOML_DO_NOT_TRACK": "True",
+                "REDIS_URL": redis_url,
+                "KEEPGROW_FEATURES_DIR": str(workspace.features.resolve()),
+                "KEEPGROW_REGISTRY": str(workspace.registry.resolve()),
+            }
+            made = prepare(workspace, data, env)
+            if not prepare_only:
+                serve(workspace, made, env, host, port)
+    except KeyboardInterrupt:
+        console.print("\nStopped; everything that was started has been ended. The same command goes on from here.")
+        raise SystemExit(STOPPED) from None
+    except StepFailedError as error:
+        console.print(f"[bold red]error:[/] {error}. What was complete is kept; the same command goes on from here.")
+        raise SystemExit(error.exit_code) from error
+
+
+def prepare(workspace: Workspace, data: Path | None, env: dict[str, str]) -> Made:
+    """Make whatever is missing or out of date for *data*, each step from the fingerprints of what it rests on."""
+    raw = data if data is not None else workspace.root / "raw"
+    command = [sys.executable, "-m", "keepgrow"]
+    if data is None:
+        _step(workspace, "data", fingerprint(*SYNTHETIC_WORLD),
+              [*command, "synth", *SYNTHETIC_WORLD, "--force", str(raw)], env, present=raw.exists())  # fmt: skip
+    raw_print = folder_fingerprint(raw)
+    _step(workspace, "check", raw_print, [*command, "check", str(raw)], env)
+    features_print = fingerprint(raw_print, _code_print("feature_repo"))
+    _step(workspace, "features", features_print,
+          [*command, "features", "build", str(raw), str(workspace.features)], env,
+          present=workspace.features.exists())  # fmt: skip
+    end = _as_of(workspace)
+    store_print = fingerprint(features_print, end, env["REDIS_URL"].split("@")[-1])
+    _step(workspace, "store", store_print,
+          [*command, "materialize", "--apply", end.isoformat()], env, present=_store_has_features(env))  # fmt: skip
+    model_print = fingerprint(features_print, _code_print("training"))
+    _step(workspace, "model", model_print,
+          [*command, "train", str(raw), "--tag-file", str(workspace.model_tag)], env,
+          present=_model_exists(workspace))  # fmt: skip
+    _write_account_ids(workspace)
+    now = dt.datetime.now(dt.UTC)
+    old = now - end > dt.timedelta(days=1)
+    return Made(
+        data=raw,
+        model=workspace.model_tag.read_text(encoding="utf-8").strip(),
+        clock_start=end if old else None,
+        synthetic=data is None,
+    )
+
+
+def _step(  # noqa: D417 - private; the names say it
+    workspace: Workspace, name: str, made_from: str, command: list[str], env: dict[str, str], *, present: bool = True
+) -> None:
+    """Run *command* unless the step is complete for *made_from* and its result is still *present*."""
+    if present and workspace.made_from(name) == made_from:
+        console.print(f"[dim]{name}: current[/]")
+        return
+    console.rule(f"[bold]{name}")
+    start = time.monotonic()
+    run(command, env)
+    workspace.note_made(name, made_from)
+    console.print(f"[dim]{name}: {time.monotonic() - start:.1f} s[/]")
+
+
+def _code_print(package: str) -> str:
+    """Return a digest of the sources of one of our packages: changed code makes its results anew."""
+    digest = hashlib.sha256()
+    for path in sorted((PACKAGE_ROOT / package).rglob("*")):
+        if path.suffix in {".py", ".yaml"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _as_of(workspace: Workspace) -> dt.datetime:
+    """Return the end of the last day that has features, as a UTC time."""
+    import duckdb  # noqa: PLC0415 - only `up` needs it, and late
+
+    newest = max((workspace.features / "usage").glob("*.parquet"), default=None)
+    if newest is None:
+        raise DataFolderError(f"{workspace.features}: no features were built; does the data hold any usage?")
+    row = duckdb.sql(f"SELECT epoch(max(event_timestamp)) FROM read_parquet('{newest}')").fetchone()
+    return dt.datetime.fromtimestamp(float(row[0]), dt.UTC)  # type: ignore[index]
+
+
+def _write_account_ids(workspace: Workspace) -> None:
+    """Write the ids of the accounts with features of the last day, for load tests and for trying out."""
+    import duckdb  # noqa: PLC0415
+
+    newest = max((workspace.features / "profile").glob("*.parquet"))
+    rows = duckdb.sql(
+        f"SELECT account_id FROM read_parquet('{newest}') QUALIFY event_timestamp = max(event_timestamp) OVER () "
+        "AND has_active_subscription ORDER BY hash(account_id)"
+    ).fetchall()
+    workspace.account_ids.write_text("".join(f"{row[0]}\n" for row in rows), encoding="utf-8")
+
+
+def _store_has_features(env: dict[str, str]) -> bool:
+    """Return whether the online store holds anything, which a server with new or lost files does not."""
+    import redis  # noqa: PLC0415
+
+    with contextlib.closing(redis.Redis.from_url(env["REDIS_URL"])) as client:
+        return int(client.dbsize()) > 0  # type: ignore[arg-type]
+
+
+def _model_exists(workspace: Workspace) -> bool:
+    """Return whether the bundle that was trained here is still in the model store."""
+    from serving.bundle.loader import find_bundle  # noqa: PLC0415
+    from serving.errors import ServingError  # noqa: PLC0415
+
+    if not workspace.model_tag.exists():
+        return False
+    try:
+        find_bundle(workspace.model_tag.read_text(encoding="utf-8").strip())
+    except ServingError:
+        return False
+    return True
+
+
+def serve(workspace: Workspace, made: Made, env: dict[str, str], host: str, port: int) -> None:
+    """Run the service until it is stopped, and say how to use it once it is ready."""
+    env = {**env, "KEEPGROW_MODEL": made.model}
+    catalogue = made.data / "catalogue.yaml"
+    if catalogue.exists() and "KEEPGROW_CATALOGUE" not in os.environ:
+        env["KEEPGROW_CATALOGUE"] = str(catalogue.resolve())
+    if made.clock_start is not None:
+        env["KEEPGROW_CLOCK_START"] = made.clock_start.isoformat()
+    bentoml = shutil.which("bentoml", path=str(Path(sys.executable).parent)) or "bentoml"
+    command = [bentoml, "serve", "serving.service:Keepgrow", "--host", host, "--port", str(port)]
+    console.rule("[bold]service")
+    start = time.monotonic()
+    with running(command, env) as process:
+        _wait_until_ready(process, f"http://{host}:{port}", command)
+        _greet(workspace, made, f"http://{host}:{port}", time.monotonic() - start)
+        code = process.wait()
+    if code:
+        raise StepFailedError(command, code)
+
+
+def _wait_until_ready(process: Popen[bytes], url: str, command: list[str]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise StepFailedError(command, process.returncode or 1)
+        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - http to our own service
+            return
+        time.sleep(0.1)
+    console.print(f"[bold red]error:[/] {url}/readyz did not answer within {READY_WITHIN_SECONDS:.0f} s")
+    raise StepFailedError(command, 1)
+
+
+def _greet(workspace: Workspace, made: Made, url: str, seconds: float) -> None:
+    with workspace.account_ids.open(encoding="utf-8") as lines:
+        account = next(lines, "").strip()
+    world = "a [bold]synthetic[/] world" if made.synthetic else str(made.data)
+    say = Console(highlight=False, soft_wrap=True).print
+    say(f"\n[bold green]Ready[/] after {seconds:.1f} s: {made.model} on {world}")
+    if made.clock_start is not None:
+        say(f"The data ends before today, so the service's clock starts at {made.clock_start:%Y-%m-%d %H:%M} UTC "
+            "(answers say \"clock\": \"demonstration\").")  # fmt: skip
+    say(f"\n  documentation  {url}/docs\n  model card     {url}/models/{made.model}\n  metrics        {url}/metrics\n")
+    for path, body in (
+        ("/v1/score", f'{{"account_id": "{account}"}}'),
+        ("/v1/next-best-action", f'{{"account_id": "{account}", "surface": "in_app"}}'),
+    ):
+        say(f"  curl -s {url}{path} -H 'content-type: application/json' -d '{body}'", markup=False)
+    say(f"  curl -s {url}/v1/accounts/{account}\n\nCtrl-C stops everything.", markup=False)

@@ -1,0 +1,154 @@
+"""What was decided about one account, and about every candidate on the way."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serving.decisions.catalogue import Action
+
+
+def utc_text(time: dt.datetime) -> str:
+    """Return *time* as RFC 3339 text in UTC, to the second."""
+    return time.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One candidate that fell, at which stage, by which rule, and why in words."""
+
+    action: str
+    stage: str
+    rule: str
+    text: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the refusal as the API shows it."""
+        return {"action": self.action, "stage": self.stage, "rule": self.rule, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedValue:
+    """Expected incremental value of an action in a year, net of its cost.
+
+    Attributes:
+        amount: Mean, in `currency`.
+        low: Lower end of the central 90 % interval.
+        high: Upper end of it.
+        currency: ISO 4217 code.
+        lift_retain: Believed absolute change of the probability of staying.
+        lift_expand: Believed absolute change of the probability of expanding.
+        extra_mrr: MRR that an expansion adds.
+    """
+
+    amount: float
+    low: float
+    high: float
+    currency: str
+    lift_retain: float
+    lift_expand: float
+    extra_mrr: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as the API shows it, money to the cent."""
+        return {
+            "amount": round(self.amount, 2),
+            "currency": self.currency,
+            "interval_90": [round(self.low, 2), round(self.high, 2)],
+            "lift_retain": round(self.lift_retain, 6),
+            "lift_expand": round(self.lift_expand, 6),
+            "extra_mrr": round(self.extra_mrr, 2),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A candidate that stood, with what it would be and what it is worth."""
+
+    action: Action
+    details: Mapping[str, Any]
+    drivers: tuple[Mapping[str, Any], ...]
+    value: ExpectedValue
+
+    @property
+    def rank_key(self) -> tuple[float, float, str]:
+        """Sort key: highest value first, then lowest cost, then name, so that order of input never matters."""
+        return (-self.value.amount, self.action.cost, self.action.key)
+
+    def action_dict(self) -> dict[str, Any]:
+        """Return the action as the API shows it."""
+        action = self.action
+        return {
+            "type": action.type,
+            "key": action.key,
+            "title": action.title,
+            "playbook": action.playbook,
+            "channel": action.channel,
+            "cost": action.cost,
+            "parameters": dict(action.parameters),
+            **self.details,
+        }
+
+    def reason_dict(self) -> dict[str, Any]:
+        """Return the reason for the action as the API shows it."""
+        return {
+            "code": self.action.reason_code,
+            "text": self.action.reason_text,
+            "drivers": [dict(driver) for driver in self.drivers],
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the proposal as an entry of `alternatives`."""
+        cost = self.action.cost
+        return {
+            "action": self.action_dict(),
+            "reason": self.reason_dict(),
+            "expected_value": self.value.to_dict(),
+            "value_per_cost": round((self.value.amount + cost) / cost, 4) if cost else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The one action worth taking now, or the reason for none; and what became of every other candidate."""
+
+    decision_id: str
+    account_id: str
+    winner: Proposal | None
+    reason_code: str
+    reason_text: str
+    alternatives: tuple[Proposal, ...]
+    refused: tuple[Refusal, ...]
+    valid_until: dt.datetime
+    decided_at: dt.datetime
+    evidence: Mapping[str, Any]
+    model: str
+    feature_contract: str
+    policy: str
+    catalogue: str
+    basis: str = "prior"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the decision as the API shows it."""
+        winner = self.winner
+        return {
+            "decision_id": self.decision_id,
+            "account_id": self.account_id,
+            "action": winner.action_dict() if winner else None,
+            "reason": winner.reason_dict()
+            if winner
+            else {"code": self.reason_code, "text": self.reason_text},
+            "basis": self.basis,
+            "expected_value": winner.value.to_dict() if winner else None,
+            "alternatives": [proposal.to_dict() for proposal in self.alternatives],
+            "refused": [refusal.to_dict() for refusal in self.refused],
+            "decided_at": utc_text(self.decided_at),
+            "valid_until": utc_text(self.valid_until),
+            "evidence": self.evidence,
+            "model": self.model,
+            "feature_contract": self.feature_contract,
+            "policy": self.policy,
+            "catalogue": self.catalogue,
+        }

@@ -1,0 +1,95 @@
+"""What the service counts about itself, for Prometheus; every label takes a small, fixed set of values.
+
+With several workers (BentoML sets `PROMETHEUS_MULTIPROC_DIR`) the values of all workers are added up when read.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+LATENCY_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+AGE_BUCKETS = tuple(hours * 3600.0 for hours in (1, 6, 12, 24, 36, 48, 72, 120, 168, 336))
+
+REQUEST_SECONDS = Histogram(
+    "keepgrow_http_request_duration_seconds",
+    "Time from the request's first byte to the answer's last, by endpoint and outcome.",
+    ("endpoint", "outcome"),
+    buckets=LATENCY_BUCKETS,
+)
+STORE_SECONDS = Histogram(
+    "keepgrow_store_read_duration_seconds",
+    "Time of one read of the online store, by outcome.",
+    ("outcome",),
+    buckets=LATENCY_BUCKETS,
+)
+MODEL_SECONDS = Histogram(
+    "keepgrow_scoring_duration_seconds",
+    "Time to turn the features of one request into scores: graph, tiers, signals.",
+    buckets=LATENCY_BUCKETS,
+)
+FEATURE_AGE_SECONDS = Histogram(
+    "keepgrow_feature_age_seconds",
+    "Age of a feature view's row when it was scored; of a request with many accounts, the oldest.",
+    ("view",),
+    buckets=AGE_BUCKETS,
+)
+SCORES = Counter("keepgrow_scores_total", "Accounts scored, by status of the evidence.", ("evidence",))
+DECISIONS = Counter(
+    "keepgrow_decisions_total", "Decisions made, by whether an action was proposed.", ("outcome",)
+)
+IN_FLIGHT = Gauge(
+    "keepgrow_requests_in_flight", "Requests being worked on.", multiprocess_mode="livesum"
+)
+BUNDLE = Gauge(
+    "keepgrow_bundle_info",
+    "1 for the bundle, feature contract and catalogue that are served.",
+    ("model", "feature_contract", "catalogue"),
+    multiprocess_mode="max",
+)
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+@lru_cache(maxsize=512)
+def request_seconds(endpoint: str, outcome: str) -> Histogram:
+    """Return the child of `REQUEST_SECONDS` with these labels; looking it up anew costs more than observing."""
+    return REQUEST_SECONDS.labels(endpoint, outcome)
+
+
+@lru_cache(maxsize=16)
+def store_seconds(outcome: str) -> Histogram:
+    """Return the child of `STORE_SECONDS` with this outcome."""
+    return STORE_SECONDS.labels(outcome)
+
+
+@lru_cache(maxsize=64)
+def feature_age(view: str) -> Histogram:
+    """Return the child of `FEATURE_AGE_SECONDS` of this view."""
+    return FEATURE_AGE_SECONDS.labels(view)
+
+
+@lru_cache(maxsize=8)
+def scores(evidence: str) -> Counter:
+    """Return the child of `SCORES` with this status of evidence."""
+    return SCORES.labels(evidence)
+
+
+def exposition() -> bytes:
+    """Return all metrics in Prometheus' text format, those of all workers added up."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -1,0 +1,73 @@
+"""The settings of the service: one class, read from the environment, a sentence under every field."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServingSettings(BaseSettings):
+    """What an operator may change without changing code; every name but `REDIS_URL` starts with `KEEPGROW_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KEEPGROW_",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", validation_alias="REDIS_URL", repr=False)
+    """Address of the online store, `redis://[[user]:password@]host:port/db` (or `rediss://`, `unix://`)."""
+
+    model: str = "keepgrow:latest"
+    """Tag of the bundle to serve, as the BentoML model store knows it."""
+
+    catalogue: Path | None = None
+    """File with plans and actions; without it the packaged catalogue is used."""
+
+    clock_start: dt.datetime | None = None
+    """Time (ISO 8601, UTC if it names no zone) at which the service's clock starts instead of at the machine's time;
+    for demonstrations on data that ends in the past. Answers then say `"clock": "demonstration"`."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on when the app is run without BentoML."""
+
+    port: int = Field(default=3000, ge=1, le=65535)
+    """Port to listen on when the app is run without BentoML."""
+
+    max_accounts: int = Field(default=500, ge=1, le=10_000)
+    """Most accounts that one request may name."""
+
+    max_body_bytes: int = Field(default=1 << 20, ge=1024)
+    """Largest request body that is read; a larger one is answered with 413."""
+
+    body_timeout_seconds: float = Field(default=1.5, gt=0)
+    """Longest time that a client may take to send a body."""
+
+    redis_timeout_seconds: float = Field(default=0.2, gt=0, le=60)
+    """Longest time that one read of the online store may take, connecting included."""
+
+    retry_after_seconds: int = Field(default=1, ge=1)
+    """What `Retry-After` says when the store is gone or too many requests are in flight."""
+
+    max_in_flight: int = Field(default=256, ge=1)
+    """Most requests that a worker works on at once; more are answered with 503 at once."""
+
+    access_log_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Share of successful requests that are logged; those that fail on our side are always logged."""
+
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """Least severe log line that is written."""
+
+    @field_validator("clock_start")
+    @classmethod
+    def _in_utc(cls, value: dt.datetime | None) -> dt.datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)

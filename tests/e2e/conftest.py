@@ -1,0 +1,123 @@
+"""Fixtures that walk the whole road with real parts: a data folder in, a service on a free port out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+STOP_WITHIN_SECONDS = 30
+READY_WITHIN_SECONDS = 600
+
+
+def free_port() -> int:
+    """Return a port on loopback that nobody listens on right now."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Place:
+    """A home and a model store of a test's own."""
+
+    root: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of every command run here."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("KEEPGROW_", "REDIS_"))}
+        return {
+            **kept,
+            "BENTOML_HOME": str(self.root / "bentoml"),
+            "BENTOML_DO_NOT_TRACK": "True",
+            "KEEPGROW_HOME": str(self.root / "home"),
+        }
+
+    def run(self, *words: str, code: int = 0, extra: dict[str, str] | None = None) -> str:
+        """Run `keepgrow WORDS` to its end, insist on its exit code and return all that it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "keepgrow", *words], env={**self.env, **(extra or {})}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=READY_WITHIN_SECONDS,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout
+        return done.stdout
+
+    @contextlib.contextmanager
+    def up(self, *words: str) -> Iterator[Service]:
+        """Run `keepgrow up WORDS` until the context is left, then stop it as Ctrl-C does."""
+        port = free_port()
+        log = self.root / f"up-{port}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "keepgrow", "up", "--port", str(port), *words],
+                env=self.env, stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            service = Service(f"http://127.0.0.1:{port}", log, process, self)
+            try:
+                service.wait_until_ready()
+                yield service
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait(STOP_WITHIN_SECONDS)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that `keepgrow up` runs."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+    place: Place
+
+    def wait_until_ready(self) -> None:
+        """Return once `/readyz` answers 200; fail with the log if the process ends or takes too long."""
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                    return
+            time.sleep(0.2)
+        pytest.fail(f"not ready in time:\n{self.log.read_text()}")
+
+    @property
+    def workspace(self) -> Path:
+        """The one workspace below this place's home."""
+        return next((self.place.root / "home").glob("*/account-ids.txt")).parent
+
+    def account_ids(self) -> list[str]:
+        """Return the ids of the accounts with current features."""
+        return (self.workspace / "account-ids.txt").read_text(encoding="utf-8").split("\n")[:-1]
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """A home and a model store for the small synthetic world."""
+    return Place(tmp_path_factory.mktemp("road"))
+
+
+@pytest.fixture(scope="session")
+def small_world(place):
+    """A synthetic world that is large enough to train on and small enough for a test."""
+    dest = place.root / "world"
+    place.run("synth", str(dest), "--accounts", "400", "--days", "420", "--seed", "11")
+    return dest
+
+
+@pytest.fixture(scope="session")
+def service(place, small_world):
+    """The service over the small synthetic world, made by `keepgrow up` from nothing."""
+    with place.up("--data", str(small_world)) as running:
+        yield running

@@ -1,0 +1,180 @@
+"""Definitions: horizons, events, tiers, thresholds, splits and model ranges, read from one file.
+
+`definitions.yaml` beside this module is the default. The same values go into the bundle's manifest, so that a score can
+be traced to what "churn" meant when it was trained.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from serving.bundle.manifest import TIER_TOP, Tier
+from training.errors import DefinitionsError
+
+HeadName = Literal["churn", "upsell"]
+HEADS: tuple[HeadName, ...] = ("churn", "upsell")
+DEFAULT_FILE = Path(__file__).with_name("definitions.yaml")
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChurnDefinition(_Value):
+    """When an account has left."""
+
+    grace_days: int = Field(default=30, ge=0, description="Days without a paid subscription that still count as staying.")
+
+
+class UpsellDefinition(_Value):
+    """When an account has bought more."""
+
+    higher_plan: bool = Field(default=True, description="A move up the plan order counts.")
+    more_seats: bool = Field(default=True, description="More seats on a plan that is not lower count.")
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> UpsellDefinition:
+        if not (self.higher_plan or self.more_seats):
+            raise ValueError("upsell: at least one of higher_plan and more_seats must be true")
+        return self
+
+
+class ThresholdPolicy(_Value):
+    """How the decision threshold of a head and horizon is chosen on validation rows."""
+
+    target_precision: float = Field(default=0.85, gt=0, lt=1, description="Precision wanted with `confidence`.")
+    confidence: float = Field(default=0.9, gt=0.5, lt=1, description="Of the one-sided Clopper-Pearson lower bound.")
+    min_alerts: int = Field(default=10, ge=1, description="A threshold that flags fewer validation rows is not chosen.")
+
+
+class SplitDefinition(_Value):
+    """Which cutoffs exist and to which part each belongs."""
+
+    cutoff_every_days: int = Field(default=30, ge=1, description="Days from one cutoff to the next.")
+    warm_up_days: int = Field(default=60, ge=0, description="Days of data before the first cutoff.")
+    validation_fraction: float = Field(default=0.2, gt=0, lt=1, description="Share of usable cutoffs for validation.")
+    test_fraction: float = Field(default=0.2, gt=0, lt=1, description="Share of usable cutoffs for the test.")
+    validation_from: dt.date | None = Field(default=None, description="First validation cutoff, instead of a share.")
+    test_from: dt.date | None = Field(default=None, description="First test cutoff, instead of a share.")
+    refit_on_validation: bool = Field(
+        default=True, description="Train the final boosters on training and validation cutoffs together."
+    )
+
+    @model_validator(mode="after")
+    def _room_for_training(self) -> SplitDefinition:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("split: validation_fraction and test_fraction must leave a share for training")
+        if self.validation_from and self.test_from and self.validation_from >= self.test_from:
+            raise ValueError("split: validation_from must lie before test_from")
+        return self
+
+
+class BoosterConfiguration(_Value):
+    """One configuration of LightGBM that training tries."""
+
+    name: str
+    learning_rate: float = Field(gt=0, le=1)
+    num_leaves: int = Field(ge=2, le=255)
+    min_child_samples: int = Field(ge=1)
+    feature_fraction: float = Field(default=1.0, gt=0, le=1)
+    bagging_fraction: float = Field(default=0.7, gt=0, le=1)
+    lambda_l1: float = Field(default=0.0, ge=0)
+    lambda_l2: float = Field(default=1.0, ge=0)
+    path_smooth: float = Field(default=0.0, ge=0)
+
+
+class ModelDefinition(_Value):
+    """What training may try, and how long."""
+
+    seed: int = 7
+    max_rounds: int = Field(default=400, ge=1)
+    early_stopping_rounds: int = Field(default=40, ge=1)
+    configurations: tuple[BoosterConfiguration, ...] = Field(min_length=1)
+
+
+class LeakageGuard(_Value):
+    """When a feature is taken to know the answer."""
+
+    max_single_feature_auc: float = Field(default=0.98, gt=0.5, le=1)
+
+
+class Definitions(_Value):
+    """All definitions of one training."""
+
+    horizons_days: tuple[int, ...] = Field(default=(30, 60, 90), min_length=1)
+    score_horizon_days: int = 90
+    churn: ChurnDefinition = ChurnDefinition()
+    upsell: UpsellDefinition = UpsellDefinition()
+    tiers: tuple[Tier, ...]
+    thresholds: ThresholdPolicy = ThresholdPolicy()
+    split: SplitDefinition = SplitDefinition()
+    model: ModelDefinition
+    leakage: LeakageGuard = LeakageGuard()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Definitions:
+        if self.horizons_days[0] <= 0 or any(a >= b for a, b in itertools.pairwise(self.horizons_days)):
+            raise ValueError(f"horizons_days must be positive and increasing, not {list(self.horizons_days)}")
+        if self.score_horizon_days not in self.horizons_days:
+            raise ValueError(f"score_horizon_days {self.score_horizon_days} is not one of {list(self.horizons_days)}")
+        expected = 0
+        for tier in self.tiers:
+            if tier.low != expected or tier.high < tier.low:
+                raise ValueError(f"tier {tier.name!r} should start at {expected} and not end before it starts")
+            expected = tier.high + 1
+        if expected != TIER_TOP + 1:
+            raise ValueError(f"tiers must cover 0 to {TIER_TOP}")
+        return self
+
+    @property
+    def embargo_days(self) -> int:
+        """Days from a part's last cutoff to the end of its last label window: longest horizon and grace."""
+        return self.horizons_days[-1] + self.churn.grace_days
+
+    def label_days(self, head: HeadName) -> int:
+        """Return the days past a horizon's end that data must reach before the label of *head* is known."""
+        return self.churn.grace_days if head == "churn" else 0
+
+    def sentence(self, head: HeadName) -> str:
+        """Return what counts as the event of *head*, in one sentence."""
+        if head == "churn":
+            return (
+                "The last paid subscription ends and no other paid one starts within "
+                f"{self.churn.grace_days} days; dated at that end."
+            )
+        ways = []
+        if self.upsell.higher_plan:
+            ways.append("to a higher plan")
+        if self.upsell.more_seats:
+            ways.append("to more seats on a plan that is not lower")
+        return (
+            f"A move {' or '.join(ways)}, dated at the new period's start; an account that leaves first counts as "
+            "not having bought more."
+        )
+
+    @cached_property
+    def hash(self) -> str:
+        """`sha256:` and the digest of the canonical JSON."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def load_definitions(path: Path = DEFAULT_FILE) -> Definitions:
+    """Read definitions from a YAML file.
+
+    Raises:
+        DefinitionsError: The file is not there, not YAML, or not of this form; the message names the field.
+    """
+    try:
+        return Definitions.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
+        raise DefinitionsError(f"{path}: not a valid definitions file: {error}") from error
