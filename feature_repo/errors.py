@@ -19,3 +19,7 @@ class PipelineError(FeatureRepoError):
 
 class ImportSourceError(FeatureRepoError):
     """A known public data set isn't laid out as its importer expects."""
+
+
+class OnlineStoreError(FeatureRepoError):
+    """The online store can't be reached, or rows can't be written to it as they are."""

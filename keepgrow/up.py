@@ -147,8 +147,8 @@ def _as_of(workspace: Workspace) -> dt.datetime:
     newest = max((workspace.features / "usage").glob("*.parquet"), default=None)
     if newest is None:
         raise DataFolderError(f"{workspace.features}: no features were built; does the data hold any usage?")
-    row = duckdb.sql(f"SELECT epoch(max(event_timestamp)) FROM read_parquet('{newest}')").fetchone()
-    return dt.datetime.fromtimestamp(float(row[0]), dt.UTC)  # type: ignore[index]
+    rows = duckdb.read_parquet(str(newest)).aggregate("epoch(max(event_timestamp))").fetchall()
+    return dt.datetime.fromtimestamp(float(rows[0][0]), dt.UTC)
 
 
 def _write_account_ids(workspace: Workspace) -> None:
@@ -156,9 +156,11 @@ def _write_account_ids(workspace: Workspace) -> None:
     import duckdb  # noqa: PLC0415
 
     newest = max((workspace.features / "profile").glob("*.parquet"))
-    rows = duckdb.sql(
-        f"SELECT account_id FROM read_parquet('{newest}') QUALIFY event_timestamp = max(event_timestamp) OVER () "
-        "AND has_active_subscription ORDER BY hash(account_id)"
+    profile = duckdb.read_parquet(str(newest))
+    rows = profile.query(
+        "profile",
+        "SELECT account_id FROM profile QUALIFY event_timestamp = max(event_timestamp) OVER () "
+        "AND has_active_subscription ORDER BY hash(account_id)",
     ).fetchall()
     workspace.account_ids.write_text("".join(f"{row[0]}\n" for row in rows), encoding="utf-8")
 

@@ -49,9 +49,7 @@ SCORES = Counter("keepgrow_scores_total", "Accounts scored, by status of the evi
 DECISIONS = Counter(
     "keepgrow_decisions_total", "Decisions made, by whether an action was proposed.", ("outcome",)
 )
-IN_FLIGHT = Gauge(
-    "keepgrow_requests_in_flight", "Requests being worked on.", multiprocess_mode="livesum"
-)
+IN_FLIGHT = Gauge("keepgrow_requests_in_flight", "Requests being worked on.", multiprocess_mode="livesum")
 BUNDLE = Gauge(
     "keepgrow_bundle_info",
     "1 for the bundle, feature contract and catalogue that are served.",
@@ -84,6 +82,12 @@ def feature_age(view: str) -> Histogram:
 def scores(evidence: str) -> Counter:
     """Return the child of `SCORES` with this status of evidence."""
     return SCORES.labels(evidence)
+
+
+@lru_cache(maxsize=8)
+def decisions(outcome: str) -> Counter:
+    """Return the child of `DECISIONS` with this outcome."""
+    return DECISIONS.labels(outcome)
 
 
 def exposition() -> bytes:

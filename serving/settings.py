@@ -1,7 +1,5 @@
 """The settings of the service: one class, read from the environment, a sentence under every field."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 
@@ -40,6 +38,9 @@ class ServingSettings(BaseSettings):
 
     port: int = Field(default=3000, ge=1, le=65535)
     """Port to listen on when the app is run without BentoML."""
+
+    workers: int = Field(default=1, ge=1, le=256)
+    """Worker processes that BentoML starts."""
 
     max_accounts: int = Field(default=500, ge=1, le=10_000)
     """Most accounts that one request may name."""

@@ -32,7 +32,9 @@ class _Value(BaseModel):
 class ChurnDefinition(_Value):
     """When an account has left."""
 
-    grace_days: int = Field(default=30, ge=0, description="Days without a paid subscription that still count as staying.")
+    grace_days: int = Field(
+        default=30, ge=0, description="Days without a paid subscription that still count as staying."
+    )
 
 
 class UpsellDefinition(_Value):
@@ -51,9 +53,15 @@ class UpsellDefinition(_Value):
 class ThresholdPolicy(_Value):
     """How the decision threshold of a head and horizon is chosen on validation rows."""
 
-    target_precision: float = Field(default=0.85, gt=0, lt=1, description="Precision wanted with `confidence`.")
-    confidence: float = Field(default=0.9, gt=0.5, lt=1, description="Of the one-sided Clopper-Pearson lower bound.")
-    min_alerts: int = Field(default=10, ge=1, description="A threshold that flags fewer validation rows is not chosen.")
+    target_precision: float = Field(
+        default=0.85, gt=0, lt=1, description="Precision wanted with `confidence`."
+    )
+    confidence: float = Field(
+        default=0.9, gt=0.5, lt=1, description="Of the one-sided Clopper-Pearson lower bound."
+    )
+    min_alerts: int = Field(
+        default=10, ge=1, description="A threshold that flags fewer validation rows is not chosen."
+    )
 
 
 class SplitDefinition(_Value):
@@ -61,9 +69,13 @@ class SplitDefinition(_Value):
 
     cutoff_every_days: int = Field(default=30, ge=1, description="Days from one cutoff to the next.")
     warm_up_days: int = Field(default=60, ge=0, description="Days of data before the first cutoff.")
-    validation_fraction: float = Field(default=0.2, gt=0, lt=1, description="Share of usable cutoffs for validation.")
+    validation_fraction: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of usable cutoffs for validation."
+    )
     test_fraction: float = Field(default=0.2, gt=0, lt=1, description="Share of usable cutoffs for the test.")
-    validation_from: dt.date | None = Field(default=None, description="First validation cutoff, instead of a share.")
+    validation_from: dt.date | None = Field(
+        default=None, description="First validation cutoff, instead of a share."
+    )
     test_from: dt.date | None = Field(default=None, description="First test cutoff, instead of a share.")
     refit_on_validation: bool = Field(
         default=True, description="Train the final boosters on training and validation cutoffs together."
@@ -125,11 +137,15 @@ class Definitions(_Value):
         if self.horizons_days[0] <= 0 or any(a >= b for a, b in itertools.pairwise(self.horizons_days)):
             raise ValueError(f"horizons_days must be positive and increasing, not {list(self.horizons_days)}")
         if self.score_horizon_days not in self.horizons_days:
-            raise ValueError(f"score_horizon_days {self.score_horizon_days} is not one of {list(self.horizons_days)}")
+            raise ValueError(
+                f"score_horizon_days {self.score_horizon_days} is not one of {list(self.horizons_days)}"
+            )
         expected = 0
         for tier in self.tiers:
             if tier.low != expected or tier.high < tier.low:
-                raise ValueError(f"tier {tier.name!r} should start at {expected} and not end before it starts")
+                raise ValueError(
+                    f"tier {tier.name!r} should start at {expected} and not end before it starts"
+                )
             expected = tier.high + 1
         if expected != TIER_TOP + 1:
             raise ValueError(f"tiers must cover 0 to {TIER_TOP}")

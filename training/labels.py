@@ -11,19 +11,23 @@ that the composed probability is the share of accounts that really do expand, no
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from feature_repo.tables import reading
 from training.definitions import HEADS, Definitions, HeadName
 from training.errors import DatasetError
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 MICROSECONDS_PER_DAY = 86_400_000_000
 _NEVER = 2**62
@@ -192,7 +196,9 @@ def label_accounts(
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
         con.register("subscriptions", subscriptions.select(list(_SUBSCRIPTION_COLUMNS)))
-        con.register("plans", pa.table({"plan": pa.array(plan_order, pa.string()), "rank": _ranks(plan_order)}))
+        con.register(
+            "plans", pa.table({"plan": pa.array(plan_order, pa.string()), "rank": _ranks(plan_order)})
+        )
         con.register("withheld", pa.table({"account_id": pa.array(withheld, pa.string())}))
         con.register("cutoffs", pa.table({"t": moments.astype("datetime64[us]").astype(np.int64)}))
         found = con.execute(

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from serving.bundle.manifest import TrainingWindow
-from training.definitions import Definitions
 from training.errors import TooLittleDataError
+
+if TYPE_CHECKING:
+    from training.definitions import Definitions
 
 _PARTS = 3
 

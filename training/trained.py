@@ -6,17 +6,18 @@ It is a value: nothing here trains, reads or writes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
 
-from feature_repo.contract import FeatureContract
-from feature_repo.tables.dataset import DatasetInfo
-from serving.bundle.manifest import Encoding, TrainingWindow
-from training.definitions import Definitions, HeadName
-from training.heads.hazard import HazardHead
+    from feature_repo.contract import FeatureContract
+    from feature_repo.tables.dataset import DatasetInfo
+    from serving.bundle.manifest import Encoding, TrainingWindow
+    from training.definitions import Definitions, HeadName
+    from training.heads.hazard import HazardHead
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Importers of known public data sets to raw tables."""
+"""Known public data sets as raw tables: one importer a module, each reports in numbers what it left out."""

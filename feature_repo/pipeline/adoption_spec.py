@@ -9,7 +9,7 @@ ADOPTION = ViewSpec(
     description="How broadly the account uses the product's features, and how well they work for it.",
     owner="product-analytics",
     freshness_days=2,
-    tables=("feature_usage",),
+    tables=("feature_usage", "subscriptions"),
     features=(
         Feature(
             "feature_uses_28d",

@@ -56,7 +56,7 @@ class Table:
         feeds: Feature views and models that lose something when the table is absent.
         required: Whether the table must be there (usage needs one of its two tables).
         time: Column that says when a row became known, or None.
-        not_before: Pairs (later, earlier) of columns; a row whose later column precedes its earlier one is a breach.
+        not_before: Pairs (later, earlier) of columns; a later that precedes its earlier is a breach.
     """
 
     name: str

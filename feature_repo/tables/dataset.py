@@ -3,8 +3,6 @@
 The file is optional. Without it the end of data is the last usage day, and plans are ordered by their price.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 
@@ -23,7 +21,9 @@ class DatasetInfo(BaseModel):
 
     name: str = Field(default="data", description="Short name of the data set.")
     synthetic: bool = Field(default=False, description="Whether a simulation made it; reports then say so.")
-    end_day: dt.date | None = Field(default=None, description="Last day (UTC) for which the data is complete.")
+    end_day: dt.date | None = Field(
+        default=None, description="Last day (UTC) for which the data is complete."
+    )
     plan_order: tuple[str, ...] = Field(default=(), description="Plans from smallest to largest.")
 
 

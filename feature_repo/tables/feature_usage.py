@@ -14,7 +14,12 @@ FEATURE_USAGE = Table(
         Column("feature_key", Kind.STRING, "The product feature."),
         Column("count", Kind.INT, "How often it was used.", minimum=0),
         Column("errors", Kind.INT, "How many of those ended in an error.", nullable=True, minimum=0),
-        Column("feature_tier", Kind.STRING, "Whether the feature is core or advanced.", nullable=True,
-               values=("core", "advanced")),
+        Column(
+            "feature_tier",
+            Kind.STRING,
+            "Whether the feature is core or advanced.",
+            nullable=True,
+            values=("core", "advanced"),
+        ),
     ),
 )

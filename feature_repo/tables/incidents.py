@@ -15,6 +15,8 @@ INCIDENTS = Table(
         Column("ended_at", Kind.TIME, "When it was over; null while it goes on.", nullable=True),
         Column("scope", Kind.STRING, "Whom it affects.", values=("all", "region", "account")),
         Column("scope_id", Kind.STRING, "The region or the account id; null for `all`.", nullable=True),
-        Column("severity", Kind.STRING, "How bad it is.", nullable=True, values=("minor", "major", "critical")),
+        Column(
+            "severity", Kind.STRING, "How bad it is.", nullable=True, values=("minor", "major", "critical")
+        ),
     ),
 )

@@ -18,6 +18,12 @@ INVOICES = Table(
         Column("amount", Kind.FLOAT, "Amount.", minimum=0, unit="`currency`"),
         Column("currency", Kind.STRING, "ISO 4217 code; `USD` when absent.", nullable=True),
         Column("disputed_at", Kind.TIME, "When the customer disputed it, if they did.", nullable=True),
-        Column("attempts", Kind.INT, "Payment attempts made until it was paid or given up.", nullable=True, minimum=0),
+        Column(
+            "attempts",
+            Kind.INT,
+            "Payment attempts made until it was paid or given up.",
+            nullable=True,
+            minimum=0,
+        ),
     ),
 )

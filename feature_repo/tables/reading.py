@@ -41,6 +41,17 @@ SQL_TYPES = {
 }
 """The DuckDB type of each kind."""
 
+_TIME_TYPES = (
+    "VARCHAR",
+    "DATE",
+    "TIMESTAMP",
+    "TIMESTAMP_S",
+    "TIMESTAMP_MS",
+    "TIMESTAMP_NS",
+    SQL_TYPES[Kind.TIME],
+)
+"""Types that cast to a time directly; a column of nulls may come in any other, and goes through text."""
+
 
 def connect(*, memory_limit_gb: float | None = None, threads: int | None = None) -> Backend:
     """Return an Ibis DuckDB backend in memory whose clock is UTC and which spills to the temporary folder.
@@ -58,6 +69,10 @@ def connect(*, memory_limit_gb: float | None = None, threads: int | None = None)
     )
     con.con.execute("SET TimeZone = 'UTC'")
     con.con.execute("SET enable_progress_bar = false")
+    # DuckDB 2.0 moves TRY_CAST into read_csv as a strict cast, so that one bad value fails the whole query.
+    known = {row[0] for row in con.con.execute("SELECT name FROM duckdb_optimizers()").fetchall()}
+    if "type_pushdown" in known:
+        con.con.execute("SET disabled_optimizers = 'type_pushdown'")
     return con
 
 
@@ -73,6 +88,8 @@ def cast_sql(column: Column, expression: str, sql_type: str, *, lenient: bool = 
     cast = "TRY_CAST" if lenient else "CAST"
     if column.kind is Kind.DATE and sql_type == "VARCHAR":
         return f"CAST({cast}({expression} AS TIMESTAMP WITH TIME ZONE) AS DATE)"
+    if column.kind in {Kind.DATE, Kind.TIME} and sql_type not in _TIME_TYPES:
+        expression = f"CAST({expression} AS VARCHAR)"
     return f"{cast}({expression} AS {SQL_TYPES[column.kind]})"
 
 
@@ -109,7 +126,10 @@ def scan(con: Backend, folder: Path, name: str) -> ir.Table | None:
     )
     digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
     view = f"raw_{name}_{digest}"
-    con.con.execute(f"CREATE OR REPLACE VIEW {quoted(view)} AS SELECT {selected} FROM {source}")
+    try:
+        con.con.execute(f"CREATE OR REPLACE VIEW {quoted(view)} AS SELECT {selected} FROM {source}")
+    except duckdb.Error as error:
+        raise DataFolderError(f"{folder}: table {name!r}: {first_line(error)}; run keepgrow check") from error
     return con.table(view)
 
 

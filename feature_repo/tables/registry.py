@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from feature_repo.tables.accounts import ACCOUNTS
-from feature_repo.tables.contract import Table
 from feature_repo.tables.engagements import ENGAGEMENTS
 from feature_repo.tables.feature_usage import FEATURE_USAGE
 from feature_repo.tables.incidents import INCIDENTS
@@ -12,6 +13,9 @@ from feature_repo.tables.subscriptions import SUBSCRIPTIONS
 from feature_repo.tables.support_tickets import SUPPORT_TICKETS
 from feature_repo.tables.treatments import TREATMENTS
 from feature_repo.tables.usage_daily import USAGE_DAILY
+
+if TYPE_CHECKING:
+    from feature_repo.tables.contract import Table
 
 TABLES: tuple[Table, ...] = (
     ACCOUNTS,

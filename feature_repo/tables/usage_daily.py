@@ -2,8 +2,16 @@
 
 from feature_repo.tables.contract import Column, Kind, Table
 
-COUNT_METRICS = ("logins", "active_users", "sessions", "api_calls", "events", "invites", "page_views",
-                 "content_views")
+COUNT_METRICS = (
+    "logins",
+    "active_users",
+    "sessions",
+    "api_calls",
+    "events",
+    "invites",
+    "page_views",
+    "content_views",
+)
 """Metrics where a day without a row counts as zero once the account has reported the metric."""
 
 GAUGE_METRICS = ("storage_gb",)
@@ -19,6 +27,8 @@ USAGE_DAILY = Table(
         Column("account_id", Kind.STRING, "The account."),
         Column("day", Kind.DATE, "The UTC day."),
         Column("metric", Kind.STRING, "What was measured.", values=(*COUNT_METRICS, *GAUGE_METRICS)),
-        Column("value", Kind.FLOAT, "The day's total (`storage_gb`: the level at the end of the day).", minimum=0),
+        Column(
+            "value", Kind.FLOAT, "The day's total (`storage_gb`: the level at the end of the day).", minimum=0
+        ),
     ),
 )

@@ -15,7 +15,12 @@ from feature_repo.pipeline.views import VIEWS
 from feature_repo.settings import FeatureRepoSettings
 from feature_repo.sources import source
 
-FEAST_TYPES: dict[Dtype, PrimitiveFeastType] = {"Float64": Float64, "Int64": Int64, "String": String, "Bool": Bool}
+FEAST_TYPES: dict[Dtype, PrimitiveFeastType] = {
+    "Float64": Float64,
+    "Int64": Int64,
+    "String": String,
+    "Bool": Bool,
+}
 
 
 def view_spec(name: str) -> ViewSpec:
@@ -27,7 +32,9 @@ def view_spec(name: str) -> ViewSpec:
     for spec in VIEWS:
         if spec.name == name:
             return spec
-    raise ContractError(f"there is no feature view {name!r}; there are {', '.join(spec.name for spec in VIEWS)}")
+    raise ContractError(
+        f"there is no feature view {name!r}; there are {', '.join(spec.name for spec in VIEWS)}"
+    )
 
 
 def feature_view(spec: ViewSpec, features_dir: Path | None = None) -> FeatureView:

@@ -96,10 +96,14 @@ class Manifest(_Value):
     encodings: tuple[Encoding, ...]
     heads: tuple[Head, ...]
     score_head: Literal["churn"] = "churn"
-    score_horizon_days: int = Field(description="`churn_risk_score` is this horizon's churn probability times 100.")
+    score_horizon_days: int = Field(
+        description="`churn_risk_score` is this horizon's churn probability times 100."
+    )
     tiers: tuple[Tier, ...]
     window: TrainingWindow
-    metrics: dict[str, Any] = Field(description="Per head and horizon, ours and each baseline's, with intervals.")
+    metrics: dict[str, Any] = Field(
+        description="Per head and horizon, ours and each baseline's, with intervals."
+    )
     parity: Parity
     provenance: Provenance
 
@@ -110,7 +114,9 @@ class Manifest(_Value):
         expected = 0
         for tier in self.tiers:
             if tier.low != expected or tier.high < tier.low:
-                raise ValueError(f"tier {tier.name!r} should start at {expected} and not end before it starts")
+                raise ValueError(
+                    f"tier {tier.name!r} should start at {expected} and not end before it starts"
+                )
             expected = tier.high + 1
         if expected != TIER_TOP + 1:
             raise ValueError("tiers must cover 0 to 100")

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,7 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from serving.errors import CatalogueError
 
 PACKAGED_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
-SCHEMA_VERSION = 1
 
 ActionType = Literal[
     "propose_offer_within_bands",
@@ -118,8 +118,8 @@ class Lift(_Value):
 class Priors(_Value):
     """Declared effects of an action, used until effects are learned from outcomes.
 
-    `retain` is the *relative* reduction of the account's churn probability (0.1: a tenth of those who would leave
-    stay). `expand` is the *absolute* rise of the probability that the account expands by `extra_mrr`.
+    `retain` is the *relative* reduction of the account's churn probability (0.1: a tenth of those who would
+    leave stay). `expand` is the *absolute* rise of the probability that the account expands by `extra_mrr`.
     """
 
     retain: Lift = Lift()
@@ -130,8 +130,8 @@ class ExtraMrr(_Value):
     """How much MRR the account adds if it expands.
 
     `none`: nothing. `next_plan`: list price of the next plan less the current plan's, for the same seats.
-    `seats`: `share` of the account's seats, rounded up, at the plan's seat price. `share_of_mrr`: `share` of MRR.
-    `fixed`: `amount`. The account's discount is taken off `next_plan` and `seats`.
+    `seats`: `share` of the account's seats, rounded up, at the plan's seat price. `share_of_mrr`: `share` of
+    MRR. `fixed`: `amount`. The account's discount is taken off `next_plan` and `seats`.
     """
 
     rule: Literal["none", "next_plan", "seats", "share_of_mrr", "fixed"] = "none"
@@ -176,7 +176,7 @@ class Action(_Value):
 class Catalogue(_Value):
     """Plans and actions of one company."""
 
-    version: Literal[1] = SCHEMA_VERSION
+    version: Literal[1] = 1
     name: str = Field(default="catalogue", description="Short name of the catalogue.")
     currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217 code of every amount in the catalogue.")
     margin: float = Field(default=0.8, gt=0, le=1, description="Gross margin of subscription revenue.")
@@ -222,7 +222,7 @@ class Catalogue(_Value):
     @cached_property
     def _upgrades(self) -> dict[str, Plan]:
         ordered = sorted(self.plans, key=lambda plan: plan.rank)
-        return {lower.key: higher for lower, higher in zip(ordered, ordered[1:], strict=False)}
+        return {lower.key: higher for lower, higher in pairwise(ordered)}
 
     def next_plan(self, key: str) -> Plan | None:
         """Return the plan one rank above plan *key*, or None if *key* is the top plan or not a plan."""
@@ -236,11 +236,16 @@ def _repeated(values: Any) -> list[Any]:  # noqa: ANN401 -- keys are text, ranks
 def parse_catalogue(text: str, source: str) -> Catalogue:
     """Return the catalogue that YAML *text* holds; *source* names it in errors.
 
+    A catalogue without `actions` gets those of the packaged one, if it is in the same currency.
+
     Raises:
         CatalogueError: The text is not YAML, not of this form, or contradicts itself.
     """
     try:
-        return Catalogue.model_validate(yaml.safe_load(text))
+        content = yaml.safe_load(text)
+        if isinstance(content, dict) and "actions" not in content:
+            content = {**content, "actions": _packaged_actions(content.get("currency"), source)}
+        return Catalogue.model_validate(content)
     except yaml.YAMLError as error:
         raise CatalogueError(f"{source}: not YAML: {error}") from error
     except ValidationError as error:
@@ -249,6 +254,17 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
             for fault in error.errors(include_url=False)
         )
         raise CatalogueError(f"{source}: {faults}") from error
+
+
+def _packaged_actions(currency: object, source: str) -> list[dict[str, Any]]:
+    packaged = yaml.safe_load(PACKAGED_CATALOGUE.read_text(encoding="utf-8"))
+    if currency != packaged["currency"]:
+        raise CatalogueError(
+            f"{source}: has no actions, and the packaged ones have costs in {packaged['currency']}, "
+            f"not in {currency!r}; give the catalogue actions of its own"
+        )
+    actions: list[dict[str, Any]] = packaged["actions"]
+    return actions
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:

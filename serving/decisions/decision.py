@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from serving.decisions.catalogue import Action
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from serving.decisions.catalogue import Action
 
 
 def utc_text(time: dt.datetime) -> str:
@@ -130,6 +132,9 @@ class Decision:
     catalogue: str
     basis: str = "prior"
 
+    def _reason_for_nothing(self) -> dict[str, str]:
+        return {"code": self.reason_code, "text": self.reason_text}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the decision as the API shows it."""
         winner = self.winner
@@ -137,9 +142,7 @@ class Decision:
             "decision_id": self.decision_id,
             "account_id": self.account_id,
             "action": winner.action_dict() if winner else None,
-            "reason": winner.reason_dict()
-            if winner
-            else {"code": self.reason_code, "text": self.reason_text},
+            "reason": winner.reason_dict() if winner else self._reason_for_nothing(),
             "basis": self.basis,
             "expected_value": winner.value.to_dict() if winner else None,
             "alternatives": [proposal.to_dict() for proposal in self.alternatives],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from serving.features.rows import ContextValue
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from serving.features.rows import ContextValue
 
 EvidenceStatus = Literal["full", "thin", "stale"]
 CHURN = "churn_probability_"

@@ -1,7 +1,7 @@
 """The decision itself: a pure function of a frame and a catalogue, so that it can be replayed.
 
-Stages run in order: identity and freshness, eligibility, applicability, contact policy, value; then what stands is
-ranked by expected value. Every action of the catalogue ends as the winner, an alternative, or a refusal.
+Stages run in order: identity and freshness, eligibility, applicability, contact policy, value; then what stands
+is ranked by expected value. Every action of the catalogue ends as the winner, an alternative, or a refusal.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from serving.decisions.catalogue import Action, Catalogue
 from serving.decisions.decision import Decision, Proposal, Refusal
-from serving.decisions.frame import DecisionFrame
 from serving.decisions.rules import POLICY_HASH, QUIET_CHANNELS, first_fault, quiet_from
 from serving.decisions.value import appraise, details
+
+if TYPE_CHECKING:
+    from serving.decisions.catalogue import Action, Catalogue
+    from serving.decisions.frame import DecisionFrame
 
 NOTHING: dict[str, str] = {
     "identity_and_freshness": "Nothing now: the evidence does not allow a decision",
@@ -31,7 +33,8 @@ NOTHING: dict[str, str] = {
 def decide(frame: DecisionFrame, catalogue: Catalogue) -> Decision:
     """Return the one action of *catalogue* worth taking now for the account of *frame*, or why there is none.
 
-    Equal frames and catalogues give equal decisions, ids included; the order of the catalogue's actions never matters.
+    Equal frames and catalogues give equal decisions, ids included; the order of the catalogue's actions never
+    matters.
     """
     proposals: list[Proposal] = []
     refused: list[Refusal] = []
@@ -86,7 +89,7 @@ def _drivers(frame: DecisionFrame, action: Action) -> tuple[dict[str, Any], ...]
 
 
 def _why_nothing(refused: list[Refusal]) -> tuple[str, str]:
-    """Return the code and sentence of the stage that the candidates came furthest to, and its commonest rule."""
+    """Return the commonest rule of the stage that the candidates came furthest to, and a sentence."""
     furthest = max(refused, key=lambda refusal: list(NOTHING).index(refusal.stage)).stage
     here = [refusal for refusal in refused if refusal.stage == furthest]
     rules = Counter(refusal.rule for refusal in here)
@@ -96,7 +99,7 @@ def _why_nothing(refused: list[Refusal]) -> tuple[str, str]:
 
 
 def _valid_until(frame: DecisionFrame, catalogue: Catalogue, winner: Proposal | None) -> dt.datetime:
-    """Return when the decision must be made again; one that rests on bad evidence doesn't outlive its moment."""
+    """Return when the decision must be made again; one on bad evidence doesn't outlive its moment."""
     if frame.evidence_status != "full":
         return frame.now
     ends = [frame.now + dt.timedelta(hours=catalogue.valid_hours)]

@@ -1,7 +1,7 @@
 """The rules that a candidate must pass, stage by stage; anything missing stops it, and every rule says so.
 
-A rule is a function of the frame, the catalogue and the action that returns None when the action may go on, or the
-rule's name and a sentence when it falls. A candidate falls by the first rule that it does not pass.
+A rule is a function of the frame, the catalogue and the action that returns None when the action may go on, or
+the rule's name and a sentence when it falls. A candidate falls by the first rule that it does not pass.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def incident(frame: DecisionFrame, _catalogue: Catalogue, action: Action) -> Fau
 
 
 def complaint(frame: DecisionFrame, _catalogue: Catalogue, action: Action) -> Fault | None:
-    """Refuse within the days of silence after a complaint; an account without complaints has none to wait for."""
+    """Refuse within the days of silence after a complaint; without complaints there is none to wait for."""
     days = frame.number("last_complaint_days")
     window = action.requires.days_after_complaint
     if days is None or days >= window:
@@ -166,7 +166,7 @@ def quiet_hours(frame: DecisionFrame, _catalogue: Catalogue, action: Action) -> 
 
 
 def is_quiet(hour: int, start: int, end: int) -> bool:
-    """Return whether *hour* lies in the quiet hours from *start* up to but without *end*; equal ends mean none."""
+    """Return whether *hour* lies in the quiet hours from *start* up to *end*, without it; equal ends: none."""
     return (hour - start) % HOURS < (end - start) % HOURS
 
 

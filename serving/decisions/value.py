@@ -1,17 +1,20 @@
 """What an action is worth: declared prior lifts turned into money a year, with an interval.
 
-`margin * (lift_expand * extra_mrr * 12 + lift_retain * mrr * 12) - cost`. The retain prior is a relative reduction of
-churn, so its absolute lift is the prior times the account's churn probability. A propensity to buy is never a lift.
+`margin * (lift_expand * extra_mrr * 12 + lift_retain * mrr * 12) - cost`. The retain prior is a relative
+reduction of churn, so its absolute lift is the prior times the account's churn probability. A propensity to buy
+is never a lift.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from serving.decisions.catalogue import Action, Catalogue
 from serving.decisions.decision import ExpectedValue, Refusal
-from serving.decisions.frame import DecisionFrame
+
+if TYPE_CHECKING:
+    from serving.decisions.catalogue import Action, Catalogue
+    from serving.decisions.frame import DecisionFrame
 
 MONTHS = 12
 Z_90 = 1.6448536269514722
@@ -19,7 +22,7 @@ STAGE = "uplift_and_value"
 
 
 def seats_to_add(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> int:
-    """Return how many seats the action adds: its share of the seats, rounded up, within the plan's maximum."""
+    """Return how many seats the action adds: its share of the seats, rounded up, within the plan's most."""
     seats = int(frame.number("seats") or 0)
     wanted = max(1, math.ceil(round(seats * action.extra_mrr.share, 9)))
     most = catalogue.plans_by_key[frame.text("plan") or ""].seats_max
@@ -68,18 +71,14 @@ def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Expe
     mrr = frame.number("mrr")
     extra = extra_mrr(frame, catalogue, action)
     if mrr is None or extra is None:
-        return refuse(
-            "value_unknown", "The account's revenue is not known, so the action's value is not either"
-        )
+        return refuse("value_unknown", "The account's revenue is not known, so neither is the value")
     risk = frame.churn_risk
     retain, expand = action.priors.retain, action.priors.expand
     year = catalogue.margin * MONTHS
     gross = year * (expand.mean * extra + retain.mean * risk * mrr)
     spread = Z_90 * year * math.hypot(expand.sd * extra, retain.sd * risk * mrr)
     if gross - spread <= 0:
-        return refuse(
-            "lift_not_above_zero", "The lower bound of the action's believed effect is not above zero"
-        )
+        return refuse("lift_not_above_zero", "The lower bound of the believed effect is not above zero")
     if gross <= action.cost:
         return refuse(
             "not_worth_its_cost",

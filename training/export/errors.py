@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from training.errors import TrainingError
 
-class ExportError(Exception):
+
+class ExportError(TrainingError):
     """Base of all errors that export raises on purpose."""
 
 

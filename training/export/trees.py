@@ -1,21 +1,26 @@
-"""Reads the trees of a LightGBM booster as plain arrays, and says them as `ai.onnx.ml` 5 `TreeEnsemble` attributes.
+"""Reads the trees of a LightGBM booster as plain arrays, and says them as `TreeEnsemble` attributes.
 
-The usual converter rounds thresholds to float32 and so sends some rows down the other branch; here every threshold and
-every rule about missing values and zero is carried over exactly, in float64.
+The usual converter rounds thresholds to float32 and so sends some rows down the other branch; here every
+threshold and every rule about missing values and zero is carried over exactly, in float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from training.export.errors import UnsupportedTreeError
 
-# LightGBM stores 1e-35 as a float32 (`kZeroThreshold`). Its prediction reads every input of no greater magnitude as 0.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import lightgbm as lgb
+    from numpy.typing import NDArray
+
+# LightGBM stores 1e-35 as a float32 (`kZeroThreshold`). Its prediction reads every input of no greater
+# magnitude as 0.
 ZERO_THRESHOLD = float(np.float32(1e-35))
 _CATEGORICAL_BIT = 1
 _DEFAULT_LEFT_BIT = 2
@@ -70,10 +75,11 @@ def read_trees(booster: lgb.Booster, name: str = "booster") -> tuple[Tree, ...]:
         name: What to call it in an error.
 
     Raises:
-        UnsupportedTreeError: It has several margins, averages its trees, or has linear leaves, categorical splits or
-            splits that treat zero as missing.
+        UnsupportedTreeError: It has several margins, averages its trees, or has linear leaves, categorical
+            splits or splits that treat zero as missing.
     """
-    # The text (up to the best iteration, as predict) has 17 significant digits, so every float64 comes back exactly.
+    # The text (up to the best iteration, as predict) has 17 significant digits, so every float64 comes back
+    # exactly.
     header, *blocks = booster.model_to_string().split("\nTree=")
     facts = _facts(header)
     if facts.get("num_tree_per_iteration") != "1":
@@ -122,12 +128,14 @@ def _tree(facts: dict[str, str], where: str) -> Tree:
     missing = (decision >> _MISSING_SHIFT) & _MISSING_MASK
     if facts.get("num_cat", "0") != "0" or bool((decision & _CATEGORICAL_BIT).any()):
         raise UnsupportedTreeError(
-            f"{where} has categorical splits; encode categories as ordinary numbers and leave categorical_feature empty"
+            f"{where} has categorical splits; encode categories as ordinary numbers and "
+            "leave categorical_feature empty"
         )
     if bool((missing == _MISSING_ZERO).any()):
         raise UnsupportedTreeError(f"{where} treats zero as missing; train with zero_as_missing=false")
     threshold = numbers("threshold", splits)
-    # A split whose training data had no missing value reads NaN as 0.0; one that had some sends NaN its default way.
+    # A split whose training data had no missing value reads NaN as 0.0; one that had some sends NaN its
+    # default way.
     nan_left = np.where(missing == _MISSING_NAN, (decision & _DEFAULT_LEFT_BIT) != 0, threshold >= 0.0)
     return Tree(
         feature=numbers("split_feature", splits).astype(np.int64),
@@ -153,8 +161,8 @@ def _exact_around_zero(threshold: NDArray[np.float64]) -> NDArray[np.float64]:
 class EnsembleArrays:
     """Attributes of one `TreeEnsemble` node, concatenated over trees.
 
-    `true_is_leaf` and `false_is_leaf` say whether `true_id` and `false_id` count leaves or splits; `leaf_target` is the
-    output column to which the leaf adds its weight.
+    `true_is_leaf` and `false_is_leaf` say whether `true_id` and `false_id` count leaves or splits;
+    `leaf_target` is the output column to which the leaf adds its weight.
     """
 
     roots: NDArray[np.int64]
@@ -169,13 +177,15 @@ class EnsembleArrays:
 
 
 def ensemble_arrays(trees: Sequence[Tree], targets: Sequence[int]) -> EnsembleArrays:
-    """Return the attributes that make a `TreeEnsemble` of *trees*, tree i adding to output column `targets[i]`.
+    """Return the attributes that make a `TreeEnsemble` of *trees*, tree i adding to column `targets[i]`.
 
-    Leaves are numbered through all trees in order. A tree of one leaf is a root whose two branches end in that leaf, as
-    the operator's specification asks.
+    Leaves are numbered through all trees in order. A tree of one leaf is a root whose two branches end in
+    that leaf, as the operator's specification asks.
     """
     roots: list[int] = []
-    parts: dict[str, list[NDArray[np.int64]]] = {key: [] for key in ("feature", "nan", "ti", "tl", "fi", "fl", "target")}
+    parts: dict[str, list[NDArray[np.int64]]] = {
+        key: [] for key in ("feature", "nan", "ti", "tl", "fi", "fl", "target")
+    }
     thresholds: list[NDArray[np.float64]] = []
     nodes = leaves = 0
     for tree, target in zip(trees, targets, strict=True):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)

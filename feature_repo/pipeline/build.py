@@ -1,0 +1,294 @@
+"""The incremental build: raw tables in, one Parquet file a view and month out.
+
+No feature of a day depends on what became known later, so what is built stays right as days are added. Only three
+things make days be built again: a changed definition, a changed past, and an order to rebuild.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow.parquet as pq
+
+from feature_repo.errors import PipelineError
+from feature_repo.pipeline.expressions import LOST, view_rows
+from feature_repo.pipeline.frame import day_number
+from feature_repo.pipeline.inputs import READINGS, first_changed_month, stamp
+from feature_repo.pipeline.month_files import MonthFiles, end_of_day, month_of
+from feature_repo.pipeline.report import BuildReport, ViewReport
+from feature_repo.pipeline.source import REQUIRED, Source, open_source
+from feature_repo.pipeline.state import BuildState, ViewState, definition, load_state, save_state
+from feature_repo.pipeline.views import VIEWS
+from feature_repo.sentiment.cache import scored_tickets
+from feature_repo.sentiment.scorer import Scorer, configured_scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from feature_repo.pipeline.spec import ViewSpec
+
+GRID_ROWS = 2_500_000
+"""Accounts are cut into blocks so that one block's accounts times days stays near this number."""
+LONGEST_LOOKBACK = 180
+TICKETS = "support_tickets"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The days of one view to build, and why."""
+
+    spec: ViewSpec
+    first: dt.date | None
+    reason: str
+    begin: dt.date
+    definition: str
+    inputs: dict[str, dict[str, str]]
+
+
+def build(
+    data: Path,
+    out: Path,
+    *,
+    created: dt.datetime,
+    start: dt.date | None = None,
+    end: dt.date | None = None,
+    rebuild: bool = False,
+    scorer: Scorer | None = None,
+    grid_rows: int = GRID_ROWS,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> BuildReport:
+    """Bring the feature tables in *out* up to the data in *data*.
+
+    Args:
+        data: A data folder.
+        out: The features' folder; made if absent. Files are `VIEW/YYYY-MM.parquet`.
+        created: Provenance time of the rows that are written now, with a time zone.
+        start: First day to build; the first day of the first account if None.
+        end: Last day to build; the last complete day of the data if None.
+        rebuild: Build all days again, for instance after a correction of descriptive account columns.
+        scorer: Scores ticket text; the configured one if None.
+        grid_rows: Bound on accounts times days in memory at a time.
+        progress: Called with a view's name, its blocks done, and its blocks in all.
+
+    Returns:
+        What was done, and which features are null for want of a table.
+
+    Raises:
+        DataFolderError: A raw table can't be read.
+        PipelineError: A required table is absent, or the asked days lie outside the data.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with _only_build(out):
+        scorer = scorer or configured_scorer()
+        state = BuildState() if rebuild else load_state(out)
+        now = stamp(data, READINGS)
+        if state.stamp == now and state.end and _is_current(state, scorer, start, end or state.end):
+            return _nothing_new(state)
+        try:
+            return _build(data, out, state, now, created, start, end, scorer, grid_rows, progress)
+        except duckdb.Error as error:
+            raise PipelineError(
+                f"{data}: features can't be computed: {str(error).splitlines()[0]}; "
+                "`keepgrow check` names tables, columns and rows that break the contract"
+            ) from error
+
+
+def _build(
+    data: Path,
+    out: Path,
+    state: BuildState,
+    now: str,
+    created: dt.datetime,
+    start: dt.date | None,
+    end: dt.date | None,
+    scorer: Scorer,
+    grid_rows: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> BuildReport:
+    source = open_source(data)
+    first, last = start or source.first, end or source.end
+    if last > source.end:
+        raise PipelineError(
+            f"{data}: the data is complete until {source.end}, features to {last} were asked for"
+        )
+    if first > last:
+        raise PipelineError(f"{data}: the first day, {first}, lies after the last, {last}")
+    plans = _plans(source, state, scorer, first, last, explicit_start=start is not None)
+    scored = 0
+    if TICKETS in source.tables and any(plan.first for plan in plans if TICKETS in plan.spec.tables):
+        source.tables[TICKETS], scored = scored_tickets(
+            source.con, source.tables[TICKETS], out / "ticket_sentiment", scorer
+        )
+    earliest = min((plan.first for plan in plans if plan.first), default=last)
+    grid = source.accounts * ((last - earliest).days + 1 + LONGEST_LOOKBACK)
+    blocks = max(1, math.ceil(grid / grid_rows))
+    if any(plan.first for plan in plans):
+        source.block_into(blocks)
+    reports = []
+    for plan in plans:
+        report, state = _build_view(source, out, state, plan, last, blocks, created, progress)
+        reports.append(report)
+    save_state(state.model_copy(update={"stamp": now, "end": source.end}), out)
+    built_to = min(view.last for view in state.views.values())
+    return BuildReport(built_to, tuple(reports), _warnings(set(source.tables)), scored)
+
+
+def _build_view(
+    source: Source,
+    out: Path,
+    state: BuildState,
+    plan: _Plan,
+    last: dt.date,
+    blocks: int,
+    created: dt.datetime,
+    progress: Callable[[str, int, int], None] | None,
+) -> tuple[ViewReport, BuildState]:
+    """Build the planned days of one view, and record them at once."""
+    name, old = plan.spec.name, state.views.get(plan.spec.name)
+    if plan.first is None:
+        rows = old.rows if old else 0
+        return ViewReport(name, plan.reason, None, None, 0, rows), state
+    with MonthFiles(out, plan.spec, plan.first) as files:
+        for block in range(blocks):
+            _build_block(source, files, plan.spec, block, plan.first, last, created)
+            if progress:
+                progress(name, block + 1, blocks)
+        files.commit()
+        new_rows = files.new_rows
+    rows = _rows_on_disk(out, name)
+    view = ViewState(first=plan.begin, last=last, definition=plan.definition, inputs=plan.inputs, rows=rows)
+    state = state.model_copy(update={"views": {**state.views, name: view}, "stamp": ""})
+    save_state(state, out)
+    return ViewReport(name, plan.reason, plan.first, last, new_rows, rows), state
+
+
+def _build_block(
+    source: Source,
+    files: MonthFiles,
+    spec: ViewSpec,
+    block: int,
+    first: dt.date,
+    last: dt.date,
+    created: dt.datetime,
+) -> None:
+    """Compute one block of accounts and hand its rows to the month files."""
+    frame = source.frame(block, day_number(first), day_number(last))
+    made = source.con.create_table("made", view_rows(spec, frame, created), temp=True)
+    try:
+        month = first
+        while month <= last:
+            following = (month.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+            until = min(following - dt.timedelta(days=1), last)
+            rows = made.filter(made["event_timestamp"].between(end_of_day(month), end_of_day(until)))
+            files.add(month_of(month), rows.order_by("account_id", "event_timestamp").to_pyarrow())
+            month = following
+    finally:
+        source.con.drop_table("made")
+
+
+def _plans(
+    source: Source, state: BuildState, scorer: Scorer, first: dt.date, last: dt.date, *, explicit_start: bool
+) -> list[_Plan]:
+    """Decide for each view from which day on it must be built."""
+    known: dict[tuple[str, dt.date], dict[str, str]] = {}
+
+    def digests(table: str, day: dt.date) -> dict[str, str]:
+        if (table, day) not in known:
+            known[table, day] = source.digests(table, day_number(day))
+        return known[table, day]
+
+    plans = []
+    for spec in VIEWS:
+        tables = [name for name in dict.fromkeys((*REQUIRED, *spec.tables)) if name in source.tables]
+        old = state.views.get(spec.name)
+        meaning = definition(spec, scorer.version if spec.name == "sentiment" else "")
+        begin = first if old is None or explicit_start else min(first, old.first)
+        since, reason = _since(old, meaning, tables, begin, last, digests)
+        covered = old.last if old is not None and since is None else last
+        inputs = {name: digests(name, covered) for name in tables}
+        plans.append(_Plan(spec, since, reason, begin, meaning, inputs))
+    return plans
+
+
+def _since(
+    old: ViewState | None,
+    meaning: str,
+    tables: list[str],
+    begin: dt.date,
+    last: dt.date,
+    digests: Callable[[str, dt.date], dict[str, str]],
+) -> tuple[dt.date | None, str]:
+    """Return the first day to build (None: nothing is new) and the reason."""
+    if old is None:
+        return begin, "first build"
+    if old.definition != meaning:
+        return begin, "rebuilt: the view's definition changed"
+    if begin < old.first:
+        return begin, f"rebuilt: days before {old.first} were asked for"
+    if set(tables) != set(old.inputs):
+        changed = ", ".join(sorted(set(tables) ^ set(old.inputs)))
+        return begin, f"rebuilt: {changed} came or went"
+    months = {
+        name: month
+        for name in tables
+        if (month := first_changed_month(old.inputs[name], digests(name, old.last))) is not None
+    }
+    if months:
+        name = min(months, key=lambda table: months[table])
+        since = max(begin, dt.date.fromisoformat(f"{months[name]}-01"))
+        if since <= last:
+            return since, f"rebuilt from {since}: {', '.join(sorted(months))} changed in the past"
+    if last > old.last:
+        return old.last + dt.timedelta(days=1), f"{(last - old.last).days} more days"
+    return None, "nothing new"
+
+
+def _is_current(state: BuildState, scorer: Scorer, start: dt.date | None, end: dt.date) -> bool:
+    """Say whether every view is built by the present code from *start* to *end*."""
+    for spec in VIEWS:
+        view = state.views.get(spec.name)
+        meaning = definition(spec, scorer.version if spec.name == "sentiment" else "")
+        if view is None or view.definition != meaning or view.last < end or (start and start < view.first):
+            return False
+    return True
+
+
+def _nothing_new(state: BuildState) -> BuildReport:
+    views = tuple(
+        ViewReport(spec.name, "nothing new", None, None, 0, state.views[spec.name].rows) for spec in VIEWS
+    )
+    there = {name for view in state.views.values() for name in view.inputs}
+    return BuildReport(min(view.last for view in state.views.values()), views, _warnings(there))
+
+
+def _warnings(there: set[str]) -> tuple[str, ...]:
+    """Return one sentence for each absent table and view that loses features by it."""
+    return tuple(
+        f"table {table!r} is absent: in view {view!r}, {', '.join(features)} "
+        f"{'is' if len(features) == 1 else 'are'} null"
+        for view, tables in LOST.items()
+        for table, features in tables.items()
+        if table not in there
+    )
+
+
+def _rows_on_disk(out: Path, view: str) -> int:
+    return sum(pq.read_metadata(file).num_rows for file in (out / view).glob("*.parquet"))
+
+
+@contextmanager
+def _only_build(out: Path) -> Iterator[None]:
+    """Hold the folder's lock, so that two builds never write the same files."""
+    with (out / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise PipelineError(f"{out}: another build is writing here; wait for it to end") from error
+        yield

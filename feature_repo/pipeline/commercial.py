@@ -1,0 +1,87 @@
+"""The `commercial` view: what the account pays for, how near it is to its plan's limits, and how it pays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from feature_repo.pipeline.frame import Frame, attach
+from feature_repo.pipeline.payments import payments
+from feature_repo.pipeline.subscription_state import periods, running_periods, with_current
+from feature_repo.pipeline.usage_peaks import usage_peaks
+from feature_repo.pipeline.windows import MICRO, MILLI, at_most, flag, lag, ratio
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+COMPARED = 90
+CHANGES_WINDOW = 365
+DAYS_IN_MONTH, RECENT = 30, 28
+
+LOST = {
+    "usage_daily": (
+        "seat_utilisation_ratio",
+        "api_limit_utilisation_ratio",
+        "storage_limit_utilisation_ratio",
+    ),
+    "invoices": ("invoices_overdue", "overdue_days_max", "payment_delay_days_180d_mean", "disputes_180d"),
+}
+"""Features that are null without a table."""
+
+
+def expression(frame: Frame) -> ir.Table:
+    """Return the features of the `commercial` view that can be made, by `account_id` and `day`."""
+    rows = periods(frame)
+    dense = frame.dense(COMPARED)
+    state = attach(dense, running_periods(dense, rows))
+    state = state.mutate(seats_then=lag(state["seats"], COMPARED), mrr_then=lag(state["micro_mrr"], COMPARED))
+    grid = with_current(frame.made(state), rows)
+    begun = rows.group_by("account_id").agg(begun=rows["begin_day"].min())
+    grid = attach(attach(grid, begun), _plan_changes(frame, rows))
+    off_list = 1.0 - at_most(ratio(grid["own_mrr"], grid["list_mrr"]), 1.0)
+    grid = grid.mutate(
+        mrr=grid["micro_mrr"].fill_null(0.0) / MICRO,
+        mrr_per_seat=ratio(grid["micro_mrr"], grid["seats"]) / MICRO,
+        mrr_change_90d_ratio=ratio(grid["micro_mrr"].fill_null(0.0), grid["mrr_then"]),
+        seats=grid["seats"].fill_null(0.0),
+        seat_growth_90d_ratio=ratio(grid["seats"].fill_null(0.0), grid["seats_then"]),
+        tenure_days=ibis.ifelse(
+            grid["begun"] <= grid["day"], grid["day"] - grid["begun"], ibis.null("int64")
+        ),
+        days_to_term_end=grid["term_end_day"] - grid["day"],
+        is_trial=ibis.ifelse(grid["plan"].notnull(), grid["is_trial"].fill_null(False), ibis.null("boolean")),
+        discount_ratio=ibis.coalesce(grid["discount_ratio"], off_list),
+        plan_changes_365d=grid["plan_changes_365d"].fill_null(0),
+        days_since_plan_change=grid["day"] - grid["changed"],
+    )
+    peaks = usage_peaks(frame)
+    if peaks is not None:
+        grid = _limits(attach(grid, peaks))
+    paid = payments(frame)
+    return grid if paid is None else attach(grid, paid)
+
+
+def _limits(grid: ir.Table) -> ir.Table:
+    """Add how much of the seats and of the plan's limits is used."""
+    return grid.mutate(
+        seat_utilisation_ratio=ratio(grid["active_users_peak"], grid["seats"]) / MILLI,
+        api_limit_utilisation_ratio=ratio(grid["api_calls_28"], grid["api_calls_limit_per_month"])
+        * (DAYS_IN_MONTH / RECENT)
+        / MILLI,
+        storage_limit_utilisation_ratio=ratio(grid["storage"], grid["storage_limit_gb"]) / MILLI,
+    )
+
+
+def _plan_changes(frame: Frame, rows: ir.Table) -> ir.Table:
+    """Return the number of plan changes in the last year and the day of the last one, where there was any."""
+    changes = rows.filter(rows["plan"] != rows["previous_plan"])
+    changes = changes.select(change_account="account_id", change_day="begin_day")
+    spine = frame.spine
+    joined = spine.inner_join(
+        changes, [spine["account_id"] == changes["change_account"], spine["day"] >= changes["change_day"]]
+    )
+    lately = joined["change_day"] > joined["day"] - CHANGES_WINDOW
+    return joined.group_by("account_id", "day").agg(
+        plan_changes_365d=flag(lately).sum(), changed=joined["change_day"].max()
+    )

@@ -1,0 +1,116 @@
+"""What every view's expression is given: raw tables, the rows to make, and the days before them.
+
+Days are whole numbers here (days since 1970-01-01 UTC), so that windows, ages and clamps are plain arithmetic on
+every Ibis backend. A thing is known on day D if its own day is D or earlier; a time of D+1 00:00 belongs to D+1.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ibis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+
+EPOCH = dt.date(1970, 1, 1)
+KEEP_AFTER_END_DAYS = 60
+"""An account has rows until this many days after its last subscription ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The input of a view's expression.
+
+    Attributes:
+        tables: Raw tables that are there, by name, in the contract's types.
+        spine: The rows to make: `account_id` (string) and `day` (int64, a day number).
+        first: Day number of the first day to make.
+        last: Day number of the last day to make; nothing later is read.
+    """
+
+    tables: Mapping[str, ir.Table]
+    spine: ir.Table
+    first: int
+    last: int
+
+    def dense(self, lookback: int) -> ir.Table:
+        """Return every account of the spine on every day from `first - lookback` to `last`.
+
+        With exactly one row an account and day, a window of rows is a window of days.
+        """
+        days = ibis.memtable(
+            {"day": list(range(self.first - lookback, self.last + 1))}, schema={"day": "int64"}
+        )
+        return self.spine.select("account_id").distinct().cross_join(days)
+
+    def made(self, table: ir.Table) -> ir.Table:
+        """Return the rows of *table* that lie in the days to make."""
+        return table.filter(table["day"] >= self.first)
+
+
+def day_number(day: dt.date) -> int:
+    """Return the day number of *day*."""
+    return (day - EPOCH).days
+
+
+def date_of(number: int) -> dt.date:
+    """Return the day of a day number."""
+    return EPOCH + dt.timedelta(days=number)
+
+
+def day_of(column: ir.Column) -> ir.IntegerColumn:
+    """Return the day number of a date column, or of a timestamp column by its UTC day; null stays null."""
+    day = column if column.type().is_date() else column.date()
+    return day.delta(ibis.date(1970, 1, 1), unit="day").cast("int64")
+
+
+def attach(left: ir.Table, right: ir.Table) -> ir.Table:
+    """Left-join *right* on the keys that it has of `account_id` and `day`; its other columns are added."""
+    keys = [key for key in ("account_id", "day") if key in right.columns]
+    renamed = right.rename({f"{key}_to_attach": key for key in keys})
+    joined = left.left_join(renamed, [left[key] == renamed[f"{key}_to_attach"] for key in keys])
+    return joined.drop(*[f"{key}_to_attach" for key in keys])
+
+
+def starts(accounts: ir.Table, subscriptions: ir.Table) -> ir.Table:
+    """Return `account_id` and `start_day`: creation or first subscription, whichever came first."""
+    created = accounts.select("account_id", start_day=day_of(accounts["created_at"]))
+    subscribed = subscriptions.select("account_id", start_day=day_of(subscriptions["started_at"]))
+    subscribed = subscribed.semi_join(accounts, "account_id")
+    both = created.union(subscribed)
+    return both.group_by("account_id").agg(start_day=both["start_day"].min())
+
+
+def make_spine(accounts: ir.Table, subscriptions: ir.Table, first: int, last: int) -> ir.Table:
+    """Return the rows to make from *first* to *last*: `account_id`, `day`.
+
+    An account has rows from its start on, while a subscription runs or ended at most 60 days ago; without any
+    subscription yet, for the first 60 days.
+    """
+    begin = starts(accounts, subscriptions)
+    trial_run = begin.select(
+        "account_id", since=begin["start_day"], until=begin["start_day"] + KEEP_AFTER_END_DAYS
+    )
+    paid = subscriptions.select(
+        "account_id",
+        since=day_of(subscriptions["started_at"]),
+        until=ibis.coalesce(day_of(subscriptions["ended_at"]) + KEEP_AFTER_END_DAYS, ibis.literal(last)),
+    )
+    spans = trial_run.union(paid.semi_join(accounts, "account_id"))
+    spans = spans.filter((spans["since"] <= last) & (spans["until"] >= first))
+    spans = spans.rename(account="account_id")
+    days = ibis.memtable({"day": list(range(first, last + 1))}, schema={"day": "int64"})
+    grid = accounts.select("account_id").cross_join(days)
+    return grid.semi_join(
+        spans,
+        [
+            grid["account_id"] == spans["account"],
+            grid["day"] >= spans["since"],
+            grid["day"] <= spans["until"],
+        ],
+    )

@@ -1,0 +1,161 @@
+"""`keepgrow score`: all accounts as of a day, from the offline features into Parquet; complete or not there at all."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import pyarrow.parquet as pq
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from keepgrow.processes import terminate_like_interrupt
+from serving.batch.offline import OfflineFeatures
+from serving.batch.score_table import score_table, score_table_schema
+from serving.bundle.loader import load_bundle
+from serving.bundle.store import find_bundle
+from serving.decisions.catalogue import load_catalogue
+from serving.errors import ServingError
+from serving.state import check_conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from serving.bundle.loader import Bundle
+    from serving.decisions.catalogue import Catalogue
+
+STOPPED = 130
+ROWS_A_FILE = 500_000
+SUMMARY_FILE = "_summary.json"
+
+console = Console(highlight=False)
+
+
+class OutputExistsError(ServingError):
+    """There is something where the scores should go."""
+
+
+def score(
+    as_of: Annotated[
+        dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="Day (UTC) at whose end accounts are scored.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to make; it appears when it is complete.")],
+    features: Annotated[
+        Path, typer.Option(envvar="KEEPGROW_FEATURES_DIR", help="Folder of daily feature tables.")
+    ],
+    model: Annotated[
+        str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle.")
+    ] = "keepgrow:latest",
+    catalogue: Annotated[
+        Path | None, typer.Option(envvar="KEEPGROW_CATALOGUE", help="File with plans and actions.")
+    ] = None,
+    batch_rows: Annotated[int, typer.Option(min=1, help="Accounts held in memory at a time.")] = 10_000,
+    look_back_days: Annotated[
+        int, typer.Option(min=1, help="Accounts whose newest features are older are not scored.")
+    ] = 14,
+    *,
+    force: Annotated[bool, typer.Option(help="Replace what is there; it stays until the new one is complete.")] = False,
+) -> None:
+    """Score all accounts from the offline features into Parquet."""
+    if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
+        raise OutputExistsError(f"{out}: already there; choose another folder, or --force to replace it")
+    bundle = load_bundle(find_bundle(model))
+    plans = load_catalogue(catalogue)
+    check_conditions(plans, bundle)
+    now = as_of.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
+    source = OfflineFeatures(features, bundle.manifest.contract, now, dt.timedelta(days=look_back_days))
+    try:
+        with terminate_like_interrupt(), _appearing(out) as folder:
+            tiers, actions = _write(source, bundle, plans, now, folder, batch_rows)
+    except KeyboardInterrupt:
+        console.print("\nStopped; nothing was written. What was there before is as it was.")
+        raise SystemExit(STOPPED) from None
+    total = sum(tiers.values())
+    console.print(f"{out}: {total:,} accounts as of the end of {as_of:%Y-%m-%d} (UTC), by {bundle.tag}")
+    console.print("  tiers    " + ", ".join(f"{name} {count:,}" for name, count in tiers.most_common()))
+    console.print("  actions  " + ", ".join(f"{name} {count:,}" for name, count in actions.most_common()))
+
+
+def _write(
+    source: OfflineFeatures, bundle: Bundle, catalogue: Catalogue, now: dt.datetime, folder: Path, batch_rows: int
+) -> tuple[Counter[str], Counter[str]]:
+    """Write part files and a summary into *folder*; return counts by tier and by action."""
+    tiers: Counter[str] = Counter()
+    actions: Counter[str] = Counter()
+    schema = score_table_schema(bundle.manifest)
+    spill = folder / ".spill"
+    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        contextlib.closing(source.connect(spill)) as con,
+        Progress(*columns, console=console, transient=True) as progress,
+        contextlib.ExitStack() as files,
+    ):
+        expected = source.count(con)
+        task = progress.add_task("scoring", total=expected)
+        writer, in_file, part = None, 0, 0
+        for batch in source.batches(con, batch_rows):
+            if writer is None or in_file >= ROWS_A_FILE:
+                files.close()
+                path = folder / f"part-{part:05d}.parquet"
+                writer = files.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
+                in_file, part = 0, part + 1
+            scores = score_table(batch, bundle, catalogue, now)
+            writer.write_batch(scores)
+            in_file += scores.num_rows
+            tiers.update(scores.column("churn_risk_tier").to_pylist())
+            actions.update(name or "nothing" for name in scores.column("action_type").to_pylist())
+            progress.advance(task, scores.num_rows)
+    shutil.rmtree(spill, ignore_errors=True)
+    total = sum(tiers.values())
+    if total != expected:
+        raise ServingError(f"{total} accounts were scored where {expected} have features; nothing was written")
+    summary = {
+        "accounts": total,
+        "as_of": now.isoformat(),
+        "model": bundle.tag,
+        "feature_contract": bundle.manifest.contract_hash,
+        "catalogue": catalogue.hash,
+        "tiers": dict(tiers),
+        "actions": dict(actions),
+    }
+    (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2), encoding="utf-8")
+    return tiers, actions
+
+
+@contextlib.contextmanager
+def _appearing(out: Path) -> Iterator[Path]:
+    """Give a hidden folder beside *out* that becomes *out* when the context ends well, and vanishes otherwise."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{out.name}.partial-"
+    for left in out.parent.glob(f"{prefix}*"):
+        if not _runs(left.name.removeprefix(prefix)):
+            shutil.rmtree(left, ignore_errors=True)
+    partial = out.parent / f"{prefix}{os.getpid()}"
+    partial.mkdir()
+    try:
+        yield partial
+        old = out.parent / f"{prefix}{os.getpid()}-old"
+        if out.exists():
+            out.rename(old)
+        partial.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _runs(text: str) -> bool:
+    """Return whether a process with the id that *text* names is running."""
+    try:
+        os.kill(int(text.partition("-")[0]), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

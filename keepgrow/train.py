@@ -1,0 +1,54 @@
+"""`keepgrow train`: from a data folder and its features to a bundle in the model store."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.definitions import DEFAULT_FILE, SplitDefinition, load_definitions
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder of raw tables; labels come from its subscriptions.")],
+    definitions: Annotated[
+        Path, typer.Option(help="Horizons, labels, split, tiers and thresholds (YAML).")
+    ] = DEFAULT_FILE,
+    validation_from: Annotated[
+        dt.datetime | None,
+        typer.Option(help="First validation cutoff (UTC); by shares if not given.", formats=["%Y-%m-%d"]),
+    ] = None,
+    test_from: Annotated[
+        dt.datetime | None,
+        typer.Option(help="First test cutoff (UTC); by shares if not given.", formats=["%Y-%m-%d"]),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    tag_file: Annotated[Path | None, typer.Option(help="File to write the new bundle's tag to.")] = None,
+) -> None:
+    """Train both heads, judge them against three baselines, export one ONNX graph and store the bundle."""
+    from feature_repo.settings import FeatureRepoSettings  # noqa: PLC0415 - Feast takes seconds to import
+    from feature_repo.store import open_store  # noqa: PLC0415
+    from training.evaluation.report import evaluation_table  # noqa: PLC0415
+    from training.export.bundle import save_bundle  # noqa: PLC0415
+    from training.train import train as train_heads  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    chosen = load_definitions(definitions)
+    days = {"validation_from": validation_from, "test_from": test_from}
+    given = {name: day.date() for name, day in days.items() if day is not None}
+    split = SplitDefinition.model_validate(chosen.split.model_dump() | given)
+    chosen = chosen.model_copy(update={"split": split})
+    trained = train_heads(
+        data, open_store(FeatureRepoSettings()), chosen, seed=seed, progress=lambda line: console.print(f"  {line}")
+    )
+    console.print(evaluation_table(trained.metrics))
+    if trained.dataset.synthetic:
+        console.print("These figures are of a [bold]synthetic[/] world; they say nothing about real customers.")
+    console.print("  exporting, and comparing ONNX with LightGBM")
+    tag = save_bundle(trained, trained_at=dt.datetime.now(dt.UTC))
+    console.print(f"[bold green]stored[/] {tag}")
+    if tag_file is not None:
+        tag_file.write_text(tag + "\n", encoding="utf-8")

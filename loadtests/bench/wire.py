@@ -1,0 +1,103 @@
+"""One kept-open HTTP/1.1 connection that sends bytes made ahead and reads no more of an answer than must be known."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Final
+
+from loadtests.bench.workload import Shot
+
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+_RECEIVE_BYTES: Final = 1 << 18
+_OK: Final = b"200"
+
+
+class Wire:
+    """A connection with at most one request under way.
+
+    Attributes:
+        socket: To wait on.
+        shot: The request under way; None while idle.
+        due_ns: When it was meant to be sent.
+        sent_ns: When it was sent.
+    """
+
+    __slots__ = ("_address", "_body_at", "_buffer", "_total", "due_ns", "sent_ns", "shot", "socket")
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self.shot: Shot | None = None
+        self.due_ns = self.sent_ns = 0
+        self._buffer = b""
+        self._body_at = self._total = 0
+        self.socket = self._connect()
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(self._address, timeout=10)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def fileno(self) -> int:
+        """Return the file descriptor, so that a wire can be waited on itself."""
+        return self.socket.fileno()
+
+    def send(self, shot: Shot, due_ns: int, now_ns: int) -> bool:
+        """Send a request; False if the server has closed the connection in between, which is then opened anew."""
+        self.shot, self.due_ns, self.sent_ns = shot, due_ns, now_ns
+        try:
+            self.socket.sendall(shot.request)
+        except OSError:
+            self.reopen()
+            return False
+        return True
+
+    def receive(self) -> str | None:
+        """Read what has come.
+
+        Returns:
+            None while the answer is incomplete; `ok` once a right one is there; otherwise what is wrong with it, in
+            which case the connection may have been opened anew.
+        """
+        try:
+            data = self.socket.recv(_RECEIVE_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            self.reopen()
+            return "connection closed"
+        buffer = self._buffer = self._buffer + data if self._buffer else data
+        if not self._total:
+            end = buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return None
+            length = _LENGTH.search(buffer, 0, end + 2)
+            if length is None:
+                self.reopen()
+                return "no content-length"
+            self._body_at = end + 4
+            self._total = self._body_at + int(length[1])
+        if len(buffer) < self._total:
+            return None
+        verdict = self._verdict(buffer)
+        self.shot, self._buffer, self._total = None, b"", 0
+        return verdict
+
+    def _verdict(self, answer: bytes) -> str:
+        if answer[9:12] != _OK:
+            return f"status {answer[9:12].decode('ascii', 'replace')}"
+        assert self.shot is not None
+        for mark in self.shot.expected:
+            if answer.find(mark, self._body_at) < 0:
+                return "wrong answer"
+        return "ok"
+
+    def reopen(self) -> None:
+        """Drop the connection, and the request under way if any, and connect again."""
+        self.socket.close()
+        self.shot, self._buffer, self._total = None, b"", 0
+        self.socket = self._connect()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.socket.close()

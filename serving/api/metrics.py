@@ -1,0 +1,16 @@
+"""`GET /metrics`: what the service counts about itself, in Prometheus' text format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from serving.api.messages import Request, Response
+from serving.metrics import CONTENT_TYPE, exposition
+
+if TYPE_CHECKING:
+    from serving.state import ServingState
+
+
+async def get(_state: ServingState, _request: Request) -> Response:
+    """Answer with all metrics of all workers."""
+    return Response(exposition(), content_type=CONTENT_TYPE.encode())

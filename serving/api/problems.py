@@ -1,0 +1,156 @@
+"""RFC 9457 problem documents: every kind of failure has one stable `type`, and one function maps errors to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from serving.errors import StoreUnavailable, UnknownAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+URN = "urn:keepgrow:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """A kind of failure.
+
+    Attributes:
+        name: Last part of its `type`.
+        status: HTTP status.
+        title: The same short sentence each time.
+        outcome: What metrics count it as.
+        meaning: What it means and what to do, for the reference.
+    """
+
+    name: str
+    status: int
+    title: str
+    outcome: str
+    meaning: str
+
+    @property
+    def type(self) -> str:
+        """The URI that identifies this kind for good."""
+        return URN + self.name
+
+
+UNKNOWN_ACCOUNT = ProblemKind(
+    "unknown-account", 404, "Unknown account", "unknown_account",
+    "The online store holds no features of this account. Ids are compared byte for byte.",
+)  # fmt: skip
+UNKNOWN_PATH = ProblemKind(
+    "unknown-path", 404, "No such path", "client_error", "`/openapi.json` lists every path."
+)
+UNKNOWN_MODEL = ProblemKind(
+    "unknown-model", 404, "Unknown model", "client_error", "`/v1/models` lists the models that are served."
+)
+METHOD_NOT_ALLOWED = ProblemKind(
+    "method-not-allowed",
+    405,
+    "Method not allowed",
+    "client_error",
+    "`Allow` says which methods the path has.",
+)
+BODY_TOO_SLOW = ProblemKind(
+    "body-too-slow", 408, "Body too slow", "client_error", "The body did not arrive in time."
+)
+BODY_TOO_LARGE = ProblemKind(
+    "body-too-large", 413, "Body too large", "client_error", "Send fewer accounts a request."
+)
+TOO_MANY_ACCOUNTS = ProblemKind(
+    "too-many-accounts", 413, "Too many accounts", "client_error", "Split the accounts over several requests."
+)
+UNSUPPORTED_MEDIA_TYPE = ProblemKind(
+    "unsupported-media-type", 415, "Unsupported media type", "client_error", "Bodies are `application/json`."
+)
+MALFORMED_BODY = ProblemKind(
+    "malformed-body", 422, "Malformed body", "client_error",
+    "The body is not JSON, or not of the documented form; `errors` points at each place.",
+)  # fmt: skip
+INTERNAL_ERROR = ProblemKind(
+    "internal-error", 500, "Internal error", "server_error",
+    "A fault of the service. Its log holds the details under the answer's `request_id`.",
+)  # fmt: skip
+STORE_UNAVAILABLE = ProblemKind(
+    "store-unavailable", 503, "Online store unavailable", "store_unavailable",
+    "The online store did not answer in time. Try again after `Retry-After` seconds.",
+)  # fmt: skip
+OVERLOADED = ProblemKind(
+    "overloaded", 503, "Too many requests in flight", "overloaded", "Try again after `Retry-After` seconds."
+)
+NOT_READY = ProblemKind(
+    "not-ready", 503, "Not ready", "not_ready", "The service is starting, or can't reach its store."
+)
+
+KINDS: tuple[ProblemKind, ...] = (
+    UNKNOWN_ACCOUNT, UNKNOWN_PATH, UNKNOWN_MODEL, METHOD_NOT_ALLOWED, BODY_TOO_SLOW, BODY_TOO_LARGE,
+    TOO_MANY_ACCOUNTS, UNSUPPORTED_MEDIA_TYPE, MALFORMED_BODY, INTERNAL_ERROR, STORE_UNAVAILABLE, OVERLOADED,
+    NOT_READY,
+)  # fmt: skip
+
+
+class ProblemError(Exception):
+    """A request that ends in a problem document."""
+
+    def __init__(
+        self,
+        kind: ProblemKind,
+        detail: str,
+        *,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        members: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.headers = tuple(headers)
+        self.members = members or {}
+
+    def document(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the problem document."""
+        document = {
+            "type": self.kind.type,
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "detail": self.detail,
+            **self.members,
+        }
+        if request_id is not None:
+            document["request_id"] = request_id
+        return document
+
+
+def problem_of(error: Exception, retry_after_seconds: int) -> ProblemError:
+    """Return the problem that *error* is to a client; whatever is not foreseen says nothing of our insides."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, UnknownAccount):
+        return unknown_account(error.account_id)
+    if isinstance(error, StoreUnavailable):
+        return ProblemError(
+            STORE_UNAVAILABLE,
+            "The online store did not answer in time.",
+            headers=((b"retry-after", str(retry_after_seconds).encode()),),
+        )
+    return ProblemError(INTERNAL_ERROR, "The service failed on this request.")
+
+
+def unknown_account(account_id: str) -> ProblemError:
+    """Return the problem of an account of which nothing is known."""
+    return ProblemError(
+        UNKNOWN_ACCOUNT,
+        "No features are known of this account.",
+        members={"account_id": account_id},
+    )
+
+
+def overloaded(retry_after_seconds: int) -> ProblemError:
+    """Return the problem of a request that came while too many were in flight."""
+    return ProblemError(
+        OVERLOADED,
+        "The worker is at its limit of requests in flight.",
+        headers=((b"retry-after", str(retry_after_seconds).encode()),),
+    )

@@ -1,0 +1,144 @@
+"""Arrow in, Arrow out: scores and decisions of many accounts by the very code that answers requests.
+
+A pure function of a record batch, so that it runs in a loop on one machine or in Spark's `mapInArrow`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from serving.batch.feature_table import feature_rows
+from serving.decisions.framing import FrameMaker
+from serving.decisions.next_best_action import decide
+from serving.errors import UnknownAccount
+from serving.scoring.engine import score_rows
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from serving.bundle.loader import Bundle
+    from serving.bundle.manifest import Manifest
+    from serving.decisions.catalogue import Catalogue
+    from serving.decisions.decision import Decision
+    from serving.scoring.result import AccountScore
+    from serving.scoring.signals import Signal
+
+SIGNALS = pa.list_(
+    pa.struct(
+        [
+            pa.field("signal", pa.string()),
+            pa.field("feature", pa.string()),
+            pa.field("value", pa.float64()),
+            pa.field("contribution", pa.float64()),
+            pa.field("text", pa.string()),
+        ]
+    )
+)
+
+
+def score_table_schema(manifest: Manifest) -> pa.Schema:
+    """Return the schema of the scores that a bundle with this *manifest* gives."""
+    return pa.schema(
+        [
+            pa.field("account_id", pa.string(), nullable=False),
+            pa.field("scored_at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("churn_risk_score", pa.int32(), nullable=False),
+            pa.field("churn_risk_tier", pa.string(), nullable=False),
+            *(
+                pa.field(f"{head.name}_probability_{days}d", pa.float64(), nullable=False)
+                for head in manifest.heads
+                for days in head.horizons_days
+            ),
+            pa.field("signals_raising", SIGNALS, nullable=False),
+            pa.field("signals_lowering", SIGNALS, nullable=False),
+            pa.field("action_type", pa.string()),
+            pa.field("action_key", pa.string()),
+            pa.field("action_title", pa.string()),
+            pa.field("action_channel", pa.string()),
+            pa.field("reason_code", pa.string(), nullable=False),
+            pa.field("reason_text", pa.string(), nullable=False),
+            pa.field("basis", pa.string(), nullable=False),
+            pa.field("expected_value", pa.float64()),
+            pa.field("expected_value_low_90", pa.float64()),
+            pa.field("expected_value_high_90", pa.float64()),
+            pa.field("currency", pa.string()),
+            pa.field("decision_id", pa.string(), nullable=False),
+            pa.field("valid_until", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("evidence", pa.string(), nullable=False),
+            pa.field("model", pa.string(), nullable=False),
+            pa.field("feature_contract", pa.string(), nullable=False),
+            pa.field("catalogue", pa.string(), nullable=False),
+            pa.field("policy", pa.string(), nullable=False),
+        ]
+    )
+
+
+def score_table(
+    table: pa.RecordBatch, bundle: Bundle, catalogue: Catalogue, now: dt.datetime
+) -> pa.RecordBatch:
+    """Return scores and decisions of the accounts of *table*, in its order.
+
+    Args:
+        table: Features, as `feature_table_schema` says; accounts without any row of any view are left out.
+        bundle: The model.
+        catalogue: Plans and actions.
+        now: Time of scores and decisions, aware.
+
+    Raises:
+        FeatureTableError: A column is missing or of another type.
+    """
+    rows = feature_rows(table, bundle.manifest)
+    maker = FrameMaker(bundle.manifest)
+    lines = []
+    for index, score in enumerate(score_rows(rows, bundle, now)):
+        if isinstance(score, UnknownAccount):
+            continue
+        decision = decide(maker.frame(rows, index, score, now=now), catalogue)
+        lines.append(_line(score, decision))
+    return pa.RecordBatch.from_pylist(lines, schema=score_table_schema(bundle.manifest))
+
+
+def _line(score: AccountScore, decision: Decision) -> dict[str, Any]:
+    winner = decision.winner
+    return {
+        "account_id": score.account_id,
+        "scored_at": decision.decided_at,
+        "churn_risk_score": score.churn_risk_score,
+        "churn_risk_tier": score.churn_risk_tier,
+        **{f"churn_probability_{horizon}": value for horizon, value in score.churn_probability.items()},
+        **{f"upsell_probability_{horizon}": value for horizon, value in score.upsell_probability.items()},
+        "signals_raising": [_signal(signal) for signal in score.raising],
+        "signals_lowering": [_signal(signal) for signal in score.lowering],
+        "action_type": winner.action.type if winner else None,
+        "action_key": winner.action.key if winner else None,
+        "action_title": winner.action.title if winner else None,
+        "action_channel": winner.action.channel if winner else None,
+        "reason_code": decision.reason_code,
+        "reason_text": decision.reason_text,
+        "basis": decision.basis,
+        "expected_value": round(winner.value.amount, 2) if winner else None,
+        "expected_value_low_90": round(winner.value.low, 2) if winner else None,
+        "expected_value_high_90": round(winner.value.high, 2) if winner else None,
+        "currency": winner.value.currency if winner else None,
+        "decision_id": decision.decision_id,
+        "valid_until": decision.valid_until,
+        "evidence": score.evidence.status,
+        "model": score.model,
+        "feature_contract": score.feature_contract,
+        "catalogue": decision.catalogue,
+        "policy": decision.policy,
+    }
+
+
+def _signal(signal: Signal) -> dict[str, Any]:
+    """Return a signal as a row of its list; values that are text stand in the sentence only."""
+    value = signal.value
+    return {
+        "signal": signal.signal,
+        "feature": signal.feature,
+        "value": None if value is None or isinstance(value, str) else float(value),
+        "contribution": signal.contribution,
+        "text": signal.text,
+    }

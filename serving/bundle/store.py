@@ -1,0 +1,137 @@
+"""Finds bundles in the BentoML model store by reading its folders.
+
+Importing BentoML for that would take seconds and memory.
+
+The store's layout is BentoML's: `<home>/models/<name>/<version>/model.yaml`, and
+`<home>/models/<name>/latest` holds the version that was saved last.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from serving.bundle.manifest import MANIFEST_FILE
+from serving.errors import BundleError
+
+MODEL_NAME = "keepgrow"
+LATEST = "latest"
+_MODEL_FILE = "model.yaml"
+_TAG = re.compile(
+    r"(?P<name>[a-z0-9](?:[-._a-z0-9]*[a-z0-9])?)(?::(?P<version>[a-z0-9](?:[-._a-z0-9]*[a-z0-9])?))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBundle:
+    """A bundle as the store describes it.
+
+    Attributes:
+        tag: `name:version`.
+        path: Its folder.
+        created_at: When it was saved, UTC.
+        labels: What it was labelled with.
+        metadata: What was said about it.
+    """
+
+    tag: str
+    path: Path
+    created_at: dt.datetime
+    labels: dict[str, str]
+    metadata: dict[str, Any]
+
+
+def default_store() -> Path:
+    """Return BentoML's model store: `models` below `BENTOML_HOME`, or below `~/bentoml` if that is unset."""
+    home = os.environ.get("BENTOML_HOME") or str(Path("~") / "bentoml")
+    return Path(os.path.expandvars(home)).expanduser() / "models"
+
+
+def find_bundle(tag: str, store: Path | None = None) -> Path:
+    """Return the folder of the bundle that *tag* names.
+
+    Args:
+        tag: `name:version`, `name:latest` or `name`; the beginning of a version does if only one begins so.
+        store: A model store; BentoML's own if None.
+
+    Raises:
+        BundleError: The tag is malformed, or names no bundle or several.
+    """
+    store = default_store() if store is None else store
+    match = _TAG.fullmatch(tag)
+    if match is None:
+        raise BundleError(f"{tag!r} is not a model tag; one looks like {MODEL_NAME}:{LATEST}")
+    name, version = match["name"], match["version"]
+    folder = store / name
+    if version in (None, LATEST):
+        return _latest(folder, store)
+    if _is_bundle(folder / version):
+        return folder / version
+    matches = [path for path in _versions(folder) if path.name.startswith(version)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise BundleError(f"{tag!r} fits {len(matches)} bundles: {', '.join(path.name for path in matches)}")
+    known = ", ".join(path.name for path in _versions(folder)) or "none"
+    raise BundleError(f"no bundle {tag!r} in the model store {store}; versions of {name!r} there: {known}")
+
+
+def list_bundles(store: Path | None = None, name: str = MODEL_NAME) -> tuple[StoredBundle, ...]:
+    """Return all bundles called *name*, newest first; none if the store is not there."""
+    folder = (default_store() if store is None else store) / name
+    found = [describe_bundle(path) for path in _versions(folder)]
+    return tuple(sorted(found, key=lambda bundle: bundle.created_at, reverse=True))
+
+
+def describe_bundle(path: Path) -> StoredBundle:
+    """Return what the store says of the bundle in *path*.
+
+    Raises:
+        BundleError: `model.yaml` is not there, or not as BentoML writes it.
+    """
+    file = path / _MODEL_FILE
+    try:
+        facts = yaml.safe_load(file.read_text(encoding="utf-8"))
+        created = facts["creation_time"]
+        if not isinstance(created, dt.datetime):
+            created = dt.datetime.fromisoformat(str(created))
+        if created.tzinfo is None:
+            created = created.replace(tzinfo=dt.UTC)
+        return StoredBundle(
+            tag=f"{facts['name']}:{facts['version']}",
+            path=path,
+            created_at=created.astimezone(dt.UTC),
+            labels=dict(facts.get("labels") or {}),
+            metadata=dict(facts.get("metadata") or {}),
+        )
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{file}: not a model description as BentoML writes it: {error!r}") from error
+
+
+def _latest(folder: Path, store: Path) -> Path:
+    try:
+        named = folder / (folder / LATEST).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        named = folder
+    if named.parent == folder and _is_bundle(named):
+        return named
+    versions = _versions(folder)
+    if not versions:
+        raise BundleError(f"the model store {store} holds no bundle {folder.name!r}; train one first")
+    return max(versions, key=lambda path: describe_bundle(path).created_at)
+
+
+def _versions(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _is_bundle(path))
+
+
+def _is_bundle(path: Path) -> bool:
+    return (path / _MODEL_FILE).is_file() and (path / MANIFEST_FILE).is_file()

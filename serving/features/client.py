@@ -1,0 +1,44 @@
+"""The link to the online store that a URL asks for: shared connections to one server, a pool to several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from serving.errors import ServingError
+from serving.features.pooled import PooledClient
+from serving.features.wire import ServerAddress, SharedConnections
+
+SINGLE: Final = ("redis", "rediss", "unix")
+SEVERAL: Final = ("redis+sentinel", "redis+cluster")
+
+
+class StoreLink(Protocol):
+    """What the reader needs of a store."""
+
+    async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
+        """Return the values of the link's fields for each key, in one round trip."""
+
+    async def call(self, words: Sequence[bytes], deadline_seconds: float) -> object:
+        """Return the reply to any one command."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+def make_link(url: str, fields: Sequence[bytes]) -> StoreLink:
+    """Return the link to the store at *url* that reads *fields*; it connects when it is first used.
+
+    Raises:
+        ServingError: The URL can't be used.
+    """
+    scheme = urlsplit(url).scheme
+    try:
+        if scheme in SINGLE:
+            return SharedConnections(ServerAddress.parse(url), fields)
+        if scheme in SEVERAL:
+            return PooledClient(url, fields)
+    except ValueError as error:
+        raise ServingError(f"REDIS_URL can't be used: {error}") from error
+    raise ServingError(f"REDIS_URL begins with {scheme!r}; it may be {', '.join((*SINGLE, *SEVERAL))}")

@@ -1,0 +1,109 @@
+"""Says what a score rests on: the age of each feature view, and whether that is full, thin or stale."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from feature_repo.contract import ContractView
+
+EvidenceStatus = Literal["full", "thin", "stale"]
+# The longest of the usual windows: a younger account has no complete month to compare anything with.
+NEW_ACCOUNT_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class ViewAge:
+    """The age of one view's row.
+
+    Attributes:
+        as_of: The row's event time in epoch seconds; None if there is no row.
+        age_seconds: Whole seconds since then; negative if the row is stamped after the clock.
+        limit_seconds: Age past which the row is stale.
+    """
+
+    as_of: float | None
+    age_seconds: int | None
+    limit_seconds: int
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the value as the HTTP answer shows it."""
+        return {
+            "as_of": None if self.as_of is None else _iso(self.as_of),
+            "age_seconds": self.age_seconds,
+            "limit_seconds": self.limit_seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an account's score rests on.
+
+    Attributes:
+        status: `stale` if a view is older than its limit; else `thin` if a view is missing or the account is
+            younger than 28 days; else `full`.
+        views: Age by view.
+        missing: Views that hold nothing of the account.
+        clock: None for the machine's time, otherwise what kind of clock told the time.
+    """
+
+    status: EvidenceStatus
+    views: dict[str, ViewAge]
+    missing: tuple[str, ...]
+    clock: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as the HTTP answer shows it."""
+        shown: dict[str, Any] = {
+            "status": self.status,
+            "views": {name: age.to_dict() for name, age in self.views.items()},
+            "missing": list(self.missing),
+        }
+        if self.clock is not None:
+            shown["clock"] = self.clock
+        return shown
+
+
+def weigh_evidence(
+    views: Sequence[ContractView],
+    as_of: Sequence[float],
+    now: float,
+    *,
+    account_age_days: float | None = None,
+    clock: str | None = None,
+) -> Evidence:
+    """Return the evidence of one account.
+
+    Args:
+        views: The contract's views.
+        as_of: Event time of each view's row in epoch seconds, NaN where there is none.
+        now: Epoch seconds.
+        account_age_days: Age of the account; None or NaN if that is not known.
+        clock: See `Evidence`.
+    """
+    ages: dict[str, ViewAge] = {}
+    missing = []
+    stale = False
+    for view, time in zip(views, as_of, strict=True):
+        limit = view.limit_seconds
+        if time != time:  # noqa: PLR0124 - only NaN differs from itself
+            ages[view.name] = ViewAge(None, None, limit)
+            missing.append(view.name)
+            continue
+        age = now - time
+        stale = stale or age > limit
+        ages[view.name] = ViewAge(time, int(age), limit)
+    new = account_age_days is not None and account_age_days < NEW_ACCOUNT_DAYS
+    status: EvidenceStatus = "stale" if stale else "thin" if missing or new else "full"
+    return Evidence(status, ages, tuple(missing), clock)
+
+
+@functools.lru_cache(maxsize=4096)
+def _iso(seconds: float) -> str:
+    # Rows of one day share their time, so nearly every call finds its answer here.
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

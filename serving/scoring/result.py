@@ -1,0 +1,56 @@
+"""The score of one account, as a value and as the HTTP answer shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serving.scoring.evidence import Evidence
+    from serving.scoring.signals import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class AccountScore:
+    """All that is said of one account.
+
+    Attributes:
+        account_id: The account.
+        churn_risk_score: 0 to 100, higher is riskier.
+        churn_risk_tier: Name of the tier that holds the score.
+        churn_probability: Probability of leaving within each horizon (`30d`), rounded to six decimals.
+        upsell_probability: Probability of expanding likewise; empty if the bundle has no such head.
+        raising: Signals that raise the risk, strongest first.
+        lowering: Signals that lower it, strongest first.
+        evidence: What the score rests on.
+        model: Tag of the bundle.
+        feature_contract: Hash of the bundle's feature contract.
+    """
+
+    account_id: str
+    churn_risk_score: int
+    churn_risk_tier: str
+    churn_probability: dict[str, float]
+    upsell_probability: dict[str, float]
+    raising: tuple[Signal, ...]
+    lowering: tuple[Signal, ...]
+    evidence: Evidence
+    model: str
+    feature_contract: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as `POST /v1/score` answers it; every number in it is finite."""
+        return {
+            "account_id": self.account_id,
+            "churn_risk_score": self.churn_risk_score,
+            "churn_risk_tier": self.churn_risk_tier,
+            "churn_probability": self.churn_probability,
+            "upsell_probability": self.upsell_probability,
+            "signals": {
+                "raising": [signal.to_dict() for signal in self.raising],
+                "lowering": [signal.to_dict() for signal in self.lowering],
+            },
+            "evidence": self.evidence.to_dict(),
+            "model": self.model,
+            "feature_contract": self.feature_contract,
+        }

@@ -1,0 +1,143 @@
+"""The BentoML service: packaging, workers, model tags and typed methods around the ASGI app.
+
+BentoML (1.4) runs no lifespan of a mounted ASGI app and registers its own `/livez`, `/readyz` and `/metrics` ahead of
+mounted apps. So the app is started and stopped by hooks, and `FrontDoor` hands it every path but those of BentoML's
+methods and schema; BentoML's access log, tracing and metrics, which cost more than the work itself, are off.
+"""
+
+import os
+
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import bentoml
+from bentoml.exceptions import InvalidArgument, NotFound, ServiceUnavailable
+from bentoml.models import BentoModel
+from pydantic import Field
+
+from serving import answers
+from serving.api.problems import ProblemError
+from serving.api.requests import AccountId, refuse_repeated
+from serving.api.responses import DecisionAnswer, ScoreAnswer, ScoresAnswer
+from serving.api.score import several
+from serving.app import KeepgrowApp
+from serving.decisions.catalogue import Surface
+from serving.errors import StoreUnavailable, UnknownAccount
+from serving.logs import configure_logs
+from serving.metrics_folder import use_own_metrics_folder
+from serving.settings import ServingSettings
+from serving.state import ServingState
+
+TIMEOUT_SECONDS = 2
+"""BentoML keeps every request alive until this timer fires, so it must be short; ours are shorter."""
+
+METHOD_PATHS = frozenset({"/score", "/score_many", "/next_best_action", "/schema.json"})
+
+use_own_metrics_folder()
+SETTINGS = ServingSettings()
+APP = KeepgrowApp(SETTINGS)
+
+
+class FrontDoor:
+    """An ASGI middleware that hands every path but BentoML's own to the app, ahead of BentoML's routes."""
+
+    def __init__(self, app: Any, front: KeepgrowApp) -> None:  # noqa: ANN401 -- any ASGI app
+        self.app = app
+        self.front = front
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI
+        """Answer one ASGI connection."""
+        if scope["type"] == "http" and scope["path"] not in METHOD_PATHS:
+            await self.front(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+@bentoml.service(
+    name="keepgrow",
+    workers=SETTINGS.workers,
+    traffic={"timeout": TIMEOUT_SECONDS},
+    http={"host": SETTINGS.host, "port": SETTINGS.port},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": [".*"]},
+    runner_probe={"enabled": False},
+)
+class Keepgrow:
+    """Churn risk, upsell probability and the next best action for customer accounts."""
+
+    bundle = BentoModel(SETTINGS.model)
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        """Load the bundle, warm up and connect, in the event loop that will answer."""
+        configure_logs(SETTINGS.log_level)
+        await APP.start(self._bundle_path())
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        """Close the connection to the store."""
+        await APP.stop()
+
+    def _bundle_path(self) -> Path:
+        """Return the bundle that the environment names, else the one that the bento was built with, else the latest.
+
+        BentoML itself would resolve `latest` anew at each start, even inside a bento.
+        """
+        if "KEEPGROW_MODEL" not in os.environ:
+            bento = self.bento_service.bento  # type: ignore[attr-defined]
+            for model in bento.info.all_models if bento is not None else ():
+                if model.tag.name == self.bundle.tag.name:
+                    return Path(BentoModel(model.tag).resolve().path)
+        return Path(self.bundle.path)
+
+    @bentoml.api
+    async def score(self, account_id: AccountId) -> ScoreAnswer:
+        """Score one account; the same as `POST /v1/score` with `account_id`."""
+        try:
+            scored = await answers.score_accounts(_state(), (account_id,))
+            score = scored.only
+        except (UnknownAccount, StoreUnavailable) as error:
+            raise _bentoml_error(error) from error
+        return ScoreAnswer.model_validate(score.to_dict())
+
+    @bentoml.api
+    async def score_many(
+        self, account_ids: Annotated[list[AccountId], Field(min_length=1, max_length=SETTINGS.max_accounts)]
+    ) -> ScoresAnswer:
+        """Score several accounts; the same as `POST /v1/score` with `account_ids`."""
+        try:
+            refuse_repeated(account_ids)
+            scored = await answers.score_accounts(_state(), account_ids)
+        except (ProblemError, StoreUnavailable) as error:
+            raise _bentoml_error(error) from error
+        return ScoresAnswer.model_validate(several(scored))
+
+    @bentoml.api
+    async def next_best_action(self, account_id: AccountId, surface: Surface | None = None) -> DecisionAnswer:
+        """Decide on one account; the same as `POST /v1/next-best-action`."""
+        try:
+            decision = await answers.next_best_action(_state(), account_id, surface)
+        except (UnknownAccount, StoreUnavailable) as error:
+            raise _bentoml_error(error) from error
+        return DecisionAnswer.model_validate(decision.to_dict())
+
+
+Keepgrow.mount_asgi_app(APP, path="/", name="keepgrow")
+Keepgrow.add_asgi_middleware(FrontDoor, front=APP)
+
+
+def _state() -> ServingState:
+    if APP.state is None:
+        raise ServiceUnavailable("The service is starting.")
+    return APP.state
+
+
+def _bentoml_error(error: Exception) -> Exception:
+    if isinstance(error, UnknownAccount):
+        return NotFound(str(error))
+    if isinstance(error, ProblemError):
+        return InvalidArgument(error.detail)
+    return ServiceUnavailable("The online store did not answer in time.")

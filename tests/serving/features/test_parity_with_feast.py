@@ -1,0 +1,160 @@
+"""Our reader and Feast's own client say the same of the same store, value for value."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import numpy as np
+import pytest
+import redis
+
+from feature_repo.pipeline.views import VIEWS, view
+from feature_repo.store import push
+from serving.features.pooled import PooledClient
+from serving.features.reader import OnlineReader
+from serving.features.wire import ServerAddress, SharedConnections
+from tests.feature_repo.feast.random_features import AWKWARD_IDS, END, row
+
+UNKNOWN = ("nobody", "account-0 ", "Account-0", "zürich gmbh", "\ud800")
+
+
+@pytest.fixture(params=["shared", "pooled"])
+def make_reader(request):
+    """Return what makes a reader of a filled store, over shared connections or over redis-py's pool."""
+
+    def make(filled):
+        fields = OnlineReader(filled.manifest, filled.url).fields
+        links = {
+            "shared": lambda: SharedConnections(ServerAddress.parse(filled.url), fields),
+            "pooled": lambda: PooledClient(filled.url, fields),
+        }
+        return OnlineReader(filled.manifest, filled.url, links[request.param]())
+
+    return make
+
+
+def by_feast(filled, accounts):
+    """Return feature -> values as Feast's client reads them."""
+    service = filled.feast.get_feature_service("keepgrow_v1")
+    return filled.feast.get_online_features(service, [{"account_id": one} for one in accounts]).to_dict()
+
+
+def times_by_feast(filled, accounts):
+    """Return (accounts, views) event times in epoch seconds as Feast's client reads them, NaN where there is none."""
+    times = np.full((len(accounts), len(VIEWS)), np.nan)
+    for column, spec in enumerate(VIEWS):
+        answer = filled.feast.get_online_features(
+            [f"{spec.name}:{spec.features[0].name}"], [{"account_id": one} for one in accounts]
+        ).proto
+        for number, time in enumerate(answer.results[-1].event_timestamps):
+            if time.seconds or time.nanos:
+                times[number, column] = time.seconds + time.nanos / 1e9
+    return times
+
+
+def as_number(value, feature, filled):
+    """Return what a model gets for a value that Feast's client returned."""
+    if value is None:
+        return math.nan
+    if feature.dtype == "String":
+        categories = next(one.categories for one in filled.manifest.encodings if one.feature == feature.name)
+        return float(categories.index(value)) if value in categories else math.nan
+    return float(value)
+
+
+def assert_same(filled, rows, accounts):
+    """Insist that *rows* hold exactly what Feast's client returns for *accounts*."""
+    expected = by_feast(filled, accounts)
+    contract = filled.manifest.contract
+    for column, feature in enumerate(contract.model_features):
+        numbers = np.array([as_number(value, feature, filled) for value in expected[feature.name]])
+        np.testing.assert_array_equal(rows.matrix[:, column], numbers, err_msg=feature.name)
+        there = ~np.isnan(numbers)
+        np.testing.assert_array_equal(np.signbit(rows.matrix[there, column]), np.signbit(numbers[there]))
+    told = [f.name for f in contract.features if f.role == "policy" or f.dtype == "String"]
+    for number, context in enumerate(rows.context):
+        assert context == {name: expected[name][number] for name in told}
+        assert [type(context[name]) for name in told] == [type(expected[name][number]) for name in told]
+
+
+async def test_every_value_is_the_one_that_feast_reads(filled, make_reader):
+    """After materialization, 1,500 accounts with nulls, missing views, awkward ids and extreme values agree."""
+    reader = make_reader(filled)
+    rows = await reader.read(filled.accounts, 10)
+    assert rows.account_ids == filled.accounts
+    assert_same(filled, rows, filled.accounts)
+    np.testing.assert_array_equal(rows.as_of, times_by_feast(filled, filled.accounts))
+    assert np.isnan(rows.as_of).any(axis=0).all(), "every view lacks somebody"
+    assert ((rows.matrix == 0) & np.signbit(rows.matrix)).any(), "a negative zero was among the values"
+    await reader.close()
+
+
+async def test_one_account_reads_as_it_does_among_many(filled, make_reader):
+    """A single read gives the account's row of the many."""
+    reader = make_reader(filled)
+    rows = await reader.read(filled.accounts[:40], 10)
+    for number, account in enumerate(filled.accounts[:40]):
+        one = await reader.read([account], 10)
+        np.testing.assert_array_equal(one.matrix[0], rows.matrix[number])
+        np.testing.assert_array_equal(one.as_of[0], rows.as_of[number])
+        assert one.context[0] == rows.context[number]
+    await reader.close()
+
+
+async def test_unknown_accounts_are_not_known(filled, make_reader):
+    """Ids that differ by case, a space or are no text at all are unknown, and all their values missing."""
+    reader = make_reader(filled)
+    rows = await reader.read([*UNKNOWN, "account-1"], 10)
+    assert rows.known.tolist() == [False] * len(UNKNOWN) + [True]
+    assert np.isnan(rows.matrix[: len(UNKNOWN)]).all()
+    assert np.isnan(rows.as_of[: len(UNKNOWN)]).all()
+    assert {value for context in rows.context[: len(UNKNOWN)] for value in context.values()} == {None}
+    await reader.close()
+
+
+async def test_order_and_repetition_are_the_callers(filled, make_reader):
+    """Rows come in the order that was asked for, an account asked for twice comes twice, and none gives none."""
+    reader = make_reader(filled)
+    rows = await reader.read(["account-2", "account-1", "account-2"], 10)
+    assert rows.account_ids == ("account-2", "account-1", "account-2")
+    np.testing.assert_array_equal(rows.matrix[0], rows.matrix[2])
+    empty = await reader.read([], 10)
+    columns = len(filled.manifest.contract.model_features)
+    assert (empty.matrix.shape, empty.as_of.shape, empty.known.shape) == ((0, columns), (0, len(VIEWS)), (0,))
+    await reader.close()
+
+
+async def test_pushed_and_directly_written_rows_agree(filled, make_reader):
+    """After a push and after Feast's `write_to_online_store` both readers see the new row and the views beside it."""
+    reader = make_reader(filled)
+    time = END + dt.timedelta(hours=7, microseconds=123456)
+    pushed = [row(view("usage"), one, time, storage_gb=2.25, login_days_28d=28) for one in AWKWARD_IDS[1:]]
+    push(filled.feast, "usage_push", pushed, now=time)
+    values = row(view("commercial"), "account-3", time, plan="pro", seats=12, mrr=-0.0, is_trial=True) | {"created": time}
+    filled.feast.write_to_online_store("commercial", inputs={name: [value] for name, value in values.items()})
+    accounts = [*AWKWARD_IDS[1:], "account-3", "account-4"]
+    rows = await reader.read(accounts, 10)
+    assert_same(filled, rows, accounts)
+    np.testing.assert_allclose(rows.as_of, times_by_feast(filled, accounts), rtol=0, atol=1e-6)
+    column = [feature.name for feature in filled.manifest.contract.model_features].index("storage_gb")
+    assert rows.matrix[0, column] == 2.25
+    assert rows.as_of[0, 0] == pytest.approx(time.timestamp(), abs=1e-6)
+    await reader.close()
+
+
+async def test_a_store_that_fits_passes_the_check(filled, make_reader):
+    """The check at the start finds nothing wrong with a store that Feast filled from the same definitions."""
+    reader = make_reader(filled)
+    await reader.check_store(10)
+    await reader.close()
+
+
+async def test_an_empty_store_passes_the_check(filled, make_reader):
+    """A store without accounts contradicts nothing."""
+    empty = filled.url.removesuffix("/4") + "/9"
+    with redis.Redis.from_url(empty) as client:
+        client.flushdb()
+    reader = OnlineReader(filled.manifest, empty)
+    await reader.check_store(10)
+    await reader.close()

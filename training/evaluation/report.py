@@ -1,0 +1,161 @@
+"""What is said of a head's quality: a dictionary for the manifest, and a table for the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from training.evaluation import metrics
+from training.evaluation.bootstrap import AccountBootstrap, Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from training.evaluation.thresholds import Threshold
+
+OURS = "keepgrow"
+LABELS = {
+    OURS: "Keepgrow",
+    "base_rate": "base rate",
+    "best_single_feature": "best single feature",
+    "logistic_regression": "logistic regression",
+}
+_SHOWN = ("roc_auc", "average_precision", "brier", "log_loss", "precision", "recall", "lift_top_decile")
+
+
+@dataclass(frozen=True, slots=True)
+class TestRows:
+    """Test rows of one head and horizon whose label is known; n rows.
+
+    Attributes:
+        account_id: Shape (n,).
+        label: Shape (n,), 0 or 1.
+        probabilities: Per model, shape (n,): ours as `keepgrow`, and each baseline's.
+        threshold: Chosen on validation for ours.
+        notes: What each baseline is, in words.
+    """
+
+    account_id: NDArray[np.object_]
+    label: NDArray[np.float64]
+    probabilities: Mapping[str, NDArray[np.float64]]
+    threshold: Threshold
+    notes: Mapping[str, str]
+
+
+def evaluate(rows: TestRows, *, samples: int, seed: int) -> dict[str, Any]:
+    """Return every figure of every model on *rows*, with intervals that resample accounts.
+
+    Args:
+        rows: Labels and probabilities.
+        samples: Resamples of the bootstrap.
+        seed: Its seed.
+
+    Returns:
+        JSON-able: `rows`, `accounts`, `events`, `threshold`, `models` (name to `note` and `metrics`), and
+        `roc_auc_gain`, ours minus each baseline's on the same resamples.
+    """
+    bootstrap = AccountBootstrap(rows.account_id, samples=samples, seed=seed)
+    models = {
+        name: {
+            "note": rows.notes.get(name, ""),
+            "metrics": {
+                key: figure.as_dict()
+                for key, figure in _figures(bootstrap, rows, probability, ours=name == OURS).items()
+            },
+        }
+        for name, probability in rows.probabilities.items()
+    }
+    ours = rows.probabilities[OURS]
+    gains = {
+        name: bootstrap.estimate(
+            lambda weight, other=probability: (
+                metrics.roc_auc(rows.label, ours, weight) - metrics.roc_auc(rows.label, other, weight)
+            )
+        ).as_dict()
+        for name, probability in rows.probabilities.items()
+        if name != OURS
+    }
+    return {
+        "rows": len(rows.label),
+        "accounts": len(set(rows.account_id.tolist())),
+        "events": int(rows.label.sum()),
+        "threshold": {
+            "value": rows.threshold.value,
+            "rule": rows.threshold.rule,
+            "sentence": rows.threshold.sentence,
+        },
+        "models": models,
+        "roc_auc_gain": gains,
+    }
+
+
+def _figures(
+    bootstrap: AccountBootstrap, rows: TestRows, probability: NDArray[np.float64], *, ours: bool
+) -> dict[str, Estimate]:
+    label, threshold = rows.label, rows.threshold.value
+    found = {
+        "roc_auc": bootstrap.estimate(lambda weight: metrics.roc_auc(label, probability, weight)),
+        "average_precision": bootstrap.estimate(
+            lambda weight: metrics.average_precision(label, probability, weight)
+        ),
+        "brier": bootstrap.estimate(lambda weight: metrics.brier(label, probability, weight)),
+        "log_loss": bootstrap.estimate(lambda weight: metrics.log_loss(label, probability, weight)),
+        "lift_top_decile": bootstrap.estimate(
+            lambda weight: metrics.lift_at_top(label, probability, weight=weight)
+        ),
+        "calibration_ratio": bootstrap.estimate(
+            lambda weight: metrics.calibration_in_the_large(label, probability, weight)
+        ),
+    }
+    if ours:
+        found["precision"] = bootstrap.estimate(
+            lambda weight: metrics.precision(label, probability, threshold, weight)
+        )
+        found["recall"] = bootstrap.estimate(
+            lambda weight: metrics.recall(label, probability, threshold, weight)
+        )
+    return found
+
+
+def evaluation_table(report: Mapping[str, Any]) -> Table:
+    """Return the metrics of a training as a table: a line a head, horizon and model.
+
+    Args:
+        report: `TrainedModels.metrics`.
+    """
+    table = Table(title="On test cutoffs, with 95 % intervals (accounts resampled)", title_justify="left")
+    for heading in (
+        "head",
+        "model",
+        "ROC AUC",
+        "avg precision",
+        "Brier",
+        "log loss",
+        "precision",
+        "recall",
+        "lift 10 %",
+    ):
+        table.add_column(heading, justify="left" if heading in {"head", "model"} else "right", no_wrap=True)
+    for head, entry in report["heads"].items():
+        for horizon, found in entry["horizons"].items():
+            title = f"{head} {horizon} ({found['events']}/{found['rows']})"
+            for name, model in found["models"].items():
+                cells = [
+                    _cell(model["metrics"].get(key), short=key in {"brier", "log_loss"}) for key in _SHOWN
+                ]
+                table.add_row(title, LABELS[name], *cells, end_section=name == list(found["models"])[-1])
+                title = ""
+    return table
+
+
+def _cell(figure: Mapping[str, float | None] | None, *, short: bool) -> str:
+    if figure is None or figure["value"] is None:
+        return "-"
+    if short or figure["low"] is None:
+        return f"{figure['value']:.4f}"
+    return f"{figure['value']:.3f} [{figure['low']:.2f}-{figure['high']:.2f}]"

@@ -1,0 +1,40 @@
+"""Opens and runs an exported graph with ONNX Runtime the way that serving does, for the checks at export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime as ort
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+_CHUNK_ROWS = 2_000
+_ERRORS_ONLY = 3
+
+
+def open_session(graph: bytes) -> ort.InferenceSession:
+    """Return a session on one thread for the bytes of an ONNX file."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def run_in_chunks(
+    session: ort.InferenceSession,
+    outputs: Sequence[str],
+    matrix: NDArray[np.float64],
+    *,
+    explain: bool,
+    chunk_rows: int = _CHUNK_ROWS,
+) -> Iterator[tuple[slice, dict[str, NDArray[np.floating]]]]:
+    """Yield the rows of each chunk of *matrix* and its outputs by name; memory is bounded by the chunk."""
+    for start in range(0, len(matrix), chunk_rows):
+        rows = slice(start, min(start + chunk_rows, len(matrix)))
+        feed = {"features": np.ascontiguousarray(matrix[rows]), "explain": np.array(explain)}
+        yield rows, dict(zip(outputs, session.run(list(outputs), feed), strict=True))

@@ -1,0 +1,87 @@
+"""Platt calibration of a raw margin, held near the identity when validation has little to say.
+
+A booster trained on log loss is calibrated already up to shrinkage and drift, so slope 1 and intercept 0 is the prior:
+Gaussian on the slope and on the shift at the mean margin. With thousands of events the prior vanishes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.heads.hazard import Platt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SLOPE_SPREAD = 0.5
+SHIFT_SPREAD = 0.5
+MIN_SLOPE = 0.05
+_ITERATIONS = 50
+
+
+def fit_platt(margin: NDArray[np.float64], event: NDArray[np.float64]) -> Platt:
+    """Return the calibration with the largest posterior.
+
+    The slope never falls under 0.05: a higher margin always means a higher probability, as the explanations assume.
+
+    Args:
+        margin: Shape (n,), raw margins out of sample.
+        event: Shape (n,), 0 or 1.
+    """
+    if not len(margin):
+        return Platt(slope=1.0, intercept=0.0)
+    centre = float(margin.mean())
+    offset = margin - centre
+    slope, shift = 1.0, 0.0
+    for _ in range(_ITERATIONS):
+        probability = _sigmoid(centre + shift + slope * offset)
+        residual = probability - event
+        spread = probability * (1 - probability)
+        gradient = np.array(
+            [residual @ offset + (slope - 1) / SLOPE_SPREAD**2, residual.sum() + shift / SHIFT_SPREAD**2]
+        )
+        cross = spread @ offset
+        hessian = np.array(
+            [
+                [spread @ offset**2 + 1 / SLOPE_SPREAD**2, cross],
+                [cross, spread.sum() + 1 / SHIFT_SPREAD**2],
+            ]
+        )
+        step = np.linalg.solve(hessian, gradient)
+        step /= max(1.0, float(np.abs(step).max()))
+        slope, shift = slope - float(step[0]), shift - float(step[1])
+        if np.abs(step).max() < 1e-10:
+            break
+    if slope < MIN_SLOPE:
+        return refit_intercept(Platt(slope=MIN_SLOPE, intercept=0.0), margin, event)
+    return Platt(slope=slope, intercept=centre + shift - slope * centre)
+
+
+def refit_intercept(platt: Platt, margin: NDArray[np.float64], event: NDArray[np.float64]) -> Platt:
+    """Return *platt* with the intercept at which the mean probability of the rows is their share of events.
+
+    Where there is no event, or nothing else, half an event is added or taken, so that the intercept stays finite.
+
+    Args:
+        platt: The calibration whose slope is kept.
+        margin: Shape (n,), raw margins.
+        event: Shape (n,), 0 or 1.
+    """
+    if not len(margin):
+        return platt
+    wanted = float(np.clip(event.sum(), 0.5, max(0.5, len(event) - 0.5)))
+    scaled = platt.slope * margin
+    low, high = -60.0 - float(scaled.max()), 60.0 - float(scaled.min())
+    for _ in range(200):
+        middle = (low + high) / 2
+        if _sigmoid(scaled + middle).sum() < wanted:
+            low = middle
+        else:
+            high = middle
+    return Platt(slope=platt.slope, intercept=(low + high) / 2)
+
+
+def _sigmoid(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1.0 / (1.0 + np.exp(-value)), dtype=np.float64)

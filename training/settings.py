@@ -1,0 +1,26 @@
+"""The settings of this package: how much of the machine training may use, and how finely it is judged.
+
+What is predicted, and from when to when, is not a setting but a definition; see `training.definitions`.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class TrainingSettings(BaseSettings):
+    """Settings by environment variable with the prefix `KEEPGROW_TRAINING_`; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KEEPGROW_TRAINING_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    num_threads: int = Field(default=2, ge=1)
+    """Threads of LightGBM; the trained model does not depend on it (`KEEPGROW_TRAINING_NUM_THREADS`)."""
+
+    bootstrap_samples: int = Field(default=300, ge=20)
+    """Resamples behind every confidence interval (`KEEPGROW_TRAINING_BOOTSTRAP_SAMPLES`)."""
+
+    background_rows: int = Field(default=5000, ge=1)
+    """Training rows that are kept for explanations and for the parity check (`KEEPGROW_TRAINING_BACKGROUND_ROWS`)."""
