@@ -53,7 +53,7 @@ class FeatureContract(BaseModel):
     views: tuple[ContractView, ...]
     features: tuple[ContractFeature, ...]
 
-    @property
+    @cached_property
     def model_features(self) -> tuple[ContractFeature, ...]:
         """The features of the model matrix, in column order."""
         return tuple(feature for feature in self.features if feature.role == "model")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import mmh3
 from feast import FeatureStore, FeatureView
@@ -18,7 +18,7 @@ DTYPES: dict[Any, Dtype] = {feast_type: name for name, feast_type in FEAST_TYPES
 
 def redis_field(view: str, feature: str) -> bytes:
     """Return the four bytes that name a feature's field in an account's Redis hash: murmur3, little endian."""
-    return cast("int", mmh3.hash(f"{view}:{feature}", signed=False)).to_bytes(4, "little")
+    return mmh3.hash(f"{view}:{feature}", signed=False).to_bytes(4, "little")
 
 
 def compile_contract(store: FeatureStore, service_name: str) -> FeatureContract:

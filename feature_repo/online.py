@@ -18,7 +18,7 @@ from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import _mmh3 as field_hash
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from feast.utils import make_tzaware
-from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]
 from pydantic import model_validator
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
@@ -90,7 +90,7 @@ def feast_connection(redis_url: str) -> dict[str, str]:
 class KeepgrowRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc] # Feast brings no types
     """Feast's settings of a Redis store, made from a URL."""
 
-    type: Literal["feature_repo.online.KeepgrowRedisOnlineStore"] = STORE_TYPE
+    type: Literal["feature_repo.online.KeepgrowRedisOnlineStore"] = "feature_repo.online.KeepgrowRedisOnlineStore"
     """Which store this is."""
 
     redis_url: str = ""

@@ -57,7 +57,7 @@ def pushed_frame(spec: ViewSpec, rows: Sequence[Mapping[str, object]], now: dt.d
         name: ARROW_TYPES[dtype] for name, dtype in dtypes.items()
     }
     table = pa.table({name: pa.array(values, types[name]) for name, values in checked.items()})
-    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     frame["created"] = pd.Timestamp(now)
     return frame
 
@@ -84,7 +84,9 @@ def _value(value: object, dtype: Dtype, where: str) -> object:
         return None if math.isnan(value) else float(value)
     if dtype == "Int64" and isinstance(value, int) and not isinstance(value, bool):
         if abs(value) > EXACT_IN_FEAST:
-            raise ContractError(f"{where}: {value} is beyond 2**53, up to which Feast carries integers exactly")
+            raise ContractError(
+                f"{where}: {value} is beyond 2**53, up to which Feast carries integers exactly"
+            )
         return value
     if (dtype == "String" and isinstance(value, str)) or (dtype == "Bool" and isinstance(value, bool)):
         return value

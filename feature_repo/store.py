@@ -172,8 +172,8 @@ def push(store: FeatureStore, source: str, rows: Sequence[Mapping[str, object]],
 
 
 def _window_start(view: FeatureView, seen: dt.datetime | None, end: dt.datetime) -> dt.datetime:
-    oldest = end - view.ttl
-    last = view.most_recent_end_time
+    oldest: dt.datetime = end - view.ttl
+    last: dt.datetime | None = view.most_recent_end_time
     if last is None or seen is None or seen != last or last > end:
         return oldest
     return max(oldest, last)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from feature_repo.tables.breach import Breach, CheckReport, Severity
+from feature_repo.tables.breach import Breach, CheckReport, Rule, Severity
 from feature_repo.tables.check import check as check_folder
 
 NARROWEST = 120
@@ -36,7 +36,8 @@ def print_report(report: CheckReport, console: Console) -> None:
     """Print *report*: a table of breaches for each raw table that has any, a line for each that has none."""
     by_table: dict[str, list[Breach]] = {}
     for breach in report.breaches:
-        by_table.setdefault(breach.table, []).append(breach)
+        if breach.rule is not Rule.ABSENT_TABLE:
+            by_table.setdefault(breach.table, []).append(breach)
     rows = {table.name: table for table in report.tables}
     for name in dict.fromkeys([*by_table, *rows]):
         state = rows.get(name)
@@ -45,6 +46,9 @@ def print_report(report: CheckReport, console: Console) -> None:
             console.print(Text.assemble(("ok  ", "green"), (name, "bold"), f"  {counted}"))
         else:
             console.print(_breach_table(f"{name}  {counted}".rstrip(), by_table[name]))
+    absent = [breach for breach in report.breaches if breach.rule is Rule.ABSENT_TABLE]
+    if absent:
+        console.print(_absence_table(absent))
     errors, warnings = len(report.errors), len(report.warnings)
     style = "bold red" if errors else "bold green"
     verdict = "can't be used as it is" if errors else "fits the contract"
@@ -65,4 +69,14 @@ def _breach_table(title: str, breaches: list[Breach]) -> Table:
             Text(f"{breach.rows:,}" if breach.rows else ""),
             Text("\n".join([breach.sentence, *(f"· {example}" for example in breach.examples)])),
         )
+    return table
+
+
+def _absence_table(breaches: list[Breach]) -> Table:
+    table = Table(title=Text("optional tables that are not there"), title_justify="left", title_style="bold")
+    for heading in ("", "table", "what is lost"):
+        table.add_column(heading, overflow="fold")
+    for breach in breaches:
+        severity = Text(breach.severity.value, style=_STYLE[breach.severity])
+        table.add_row(severity, Text(breach.table), Text(breach.sentence))
     return table

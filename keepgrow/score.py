@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 STOPPED = 130
 ROWS_A_FILE = 500_000
 SUMMARY_FILE = "_summary.json"
+OLD = "-old"
 
 console = Console(highlight=False)
 
@@ -135,13 +136,17 @@ def _appearing(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{out.name}.partial-"
     for left in out.parent.glob(f"{prefix}*"):
-        if not _runs(left.name.removeprefix(prefix)):
+        if _runs(left.name.removeprefix(prefix)):
+            continue
+        if left.name.endswith(OLD) and not out.exists():
+            left.rename(out)  # a run was killed between its two renames
+        else:
             shutil.rmtree(left, ignore_errors=True)
     partial = out.parent / f"{prefix}{os.getpid()}"
     partial.mkdir()
     try:
         yield partial
-        old = out.parent / f"{prefix}{os.getpid()}-old"
+        old = out.parent / f"{prefix}{os.getpid()}{OLD}"
         if out.exists():
             out.rename(old)
         partial.rename(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import Annotated
 
 import typer
@@ -15,11 +15,15 @@ from training.synthetic.world import generate
 
 
 def synth(
-    dest: Annotated[Path, typer.Argument(help="Folder to make; an earlier synthetic world there is replaced.")],
+    dest: Annotated[
+        Path, typer.Argument(help="Folder to make; an earlier synthetic world there is replaced.")
+    ],
     accounts: Annotated[int, typer.Option(help="Number of accounts.")] = 2_000,
     days: Annotated[int, typer.Option(help="Days of history.")] = 540,
     seed: Annotated[int, typer.Option(help="Seed; equal arguments make equal tables.")] = 7,
-    end: Annotated[str, typer.Option(help="Last day of the history, YYYY-MM-DD (UTC).")] = DEFAULT_END.isoformat(),
+    end: Annotated[
+        str, typer.Option(help="Last day of the history, YYYY-MM-DD (UTC).")
+    ] = DEFAULT_END.isoformat(),
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace whatever folder stands at DEST.")] = False,
 ) -> None:
@@ -27,7 +31,11 @@ def synth(
     console = Console(stderr=True)
     settings = WorldSettings(accounts=accounts, days=days, seed=seed, end=_day(end))
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
     ) as bar:
         task = bar.add_task("Simulating accounts", total=accounts)
 

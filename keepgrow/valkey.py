@@ -19,9 +19,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, cast
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from feature_repo.errors import OnlineStoreError
 
@@ -166,10 +168,12 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def _info(port: int) -> dict[str, object] | None:
-    client = redis.Redis(host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1)
+    client = redis.Redis(
+        host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+    )
     with contextlib.closing(client):
         try:
-            return {**client.info("server"), **client.info("persistence")}
+            return cast("dict[str, object]", {**client.info("server"), **client.info("persistence")})  # type: ignore[dict-item]
         except redis.RedisError:
             return None
 

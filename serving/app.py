@@ -47,6 +47,7 @@ ROUTER = Router(
         Route("/metrics", {"GET": metrics_api.get}, bounded=False),
         Route("/openapi.json", {"GET": openapi.document}, bounded=False),
         Route("/docs", {"GET": openapi.docs}, bounded=False),
+        Route("/", {"GET": openapi.index}, bounded=False),
     )
 )
 

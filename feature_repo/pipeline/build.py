@@ -190,7 +190,7 @@ def _build_block(
             files.add(month_of(month), rows.order_by("account_id", "event_timestamp").to_pyarrow())
             month = following
     finally:
-        source.con.drop_table("made")
+        source.con.con.execute("DROP TABLE made")
 
 
 def _plans(

@@ -98,7 +98,7 @@ def _slope(grid: ir.Table) -> ir.Column:
 def _facts(tickets: ir.Table, day: ir.Column, **facts: ir.Column) -> ir.Table:
     """Return one row a ticket on *day* with *facts*, the other facts 0."""
     nothing = ibis.literal(0.0)
-    filled = {name: facts.get(name, nothing).cast("int64").fill_null(0.0) for name in _FACTS}
+    filled = {name: facts.get(name, nothing).cast("float64").fill_null(0.0) for name in _FACTS}
     rows = tickets.select("account_id", day=day, **filled)
     return rows.filter(rows["day"].notnull())
 

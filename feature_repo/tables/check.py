@@ -91,11 +91,11 @@ def _check_table(
             breaches += check_relations.overlapping_periods(con, table)
             for source, known in plans.items():
                 breaches += check_relations.unknown_plans(con, table, known, source)
+    except (duckdb.BinderException, duckdb.ParserException):
+        raise  # a fault of the check, not of the data
     except duckdb.Error as error:
         del opened[name]
-        return CheckedTable(name, 0, readable=False), [
-            check_files.unreadable(name, check_files.reason(error))
-        ]
+        return CheckedTable(name, 0, readable=False), [check_files.refused(table, error)]
     if not rows:
         needed = table.contract.required or not any(_has_rows(con, opened, usage) for usage in USAGE_TABLES)
         severity = Severity.ERROR if needed else Severity.WARNING

@@ -100,7 +100,7 @@ def open_files(con: Backend, folder: Path, contract: Table) -> tuple[OpenTable |
             f"Bring {name}.parquet, {name}/*.parquet or {name}.csv: {contract.row} a row. It feeds {lost}."
         )
         return None, [_about(name, Rule.MISSING_TABLE, sentence)]
-    sentence = f"The table is not there. {' '.join(LOSSES[feed] for feed in contract.feeds)}"
+    sentence = " ".join(LOSSES[feed] for feed in contract.feeds)
     return None, [_about(name, Rule.ABSENT_TABLE, sentence, Severity.WARNING)]
 
 

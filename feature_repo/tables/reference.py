@@ -98,8 +98,8 @@ def _section(table: Table) -> str:
     if table.name == "usage_daily":
         lines += [
             (
-                f"A day without a row counts as zero for {_listed(COUNT_METRICS)}, once the account has reported "
-                f"the metric; for {_listed(GAUGE_METRICS)} it keeps the last value."
+                f"A day without a row counts as zero for {_listed(COUNT_METRICS)}, once the account has "
+                f"reported the metric; for {_listed(GAUGE_METRICS)} it keeps the last value."
             ),
             "",
         ]

@@ -67,6 +67,7 @@ class Outcome:
         seconds: From the end of the warm-up to the last answer.
         latencies_ns: Of each right answer; from the time it was due (open model) or sent (closed model).
         errors: Number of failed requests by what went wrong.
+        answers: Number of all answers, right or wrong, those of the warm-up among them.
         cpu_seconds: Processor time of the generator while it measured.
         late_ns: By how much each request was sent after it was due (open model).
     """
@@ -74,6 +75,7 @@ class Outcome:
     seconds: float = 0.0
     latencies_ns: array[int] = field(default_factory=lambda: array("q"))
     errors: Counter[str] = field(default_factory=Counter)
+    answers: int = 0
     cpu_seconds: float = 0.0
     late_ns: array[int] = field(default_factory=lambda: array("q"))
 
@@ -168,6 +170,7 @@ class _Run:
             return
         now = time.perf_counter_ns()
         self._idle.append(wire)
+        self._outcome.answers += 1
         if wire.due_ns < self._measure_from:
             return
         self._last_ns = now
@@ -220,6 +223,7 @@ def main(latencies_file: str) -> None:
         {
             "seconds": outcome.seconds,
             "errors": dict(outcome.errors),
+            "answers": outcome.answers,
             "cpu_seconds": outcome.cpu_seconds,
             "late_p99_ms": late[int(len(late) * 0.99)] / 1e6 if late else 0.0,
         },

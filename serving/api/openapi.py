@@ -50,6 +50,11 @@ async def docs(_state: ServingState, _request: Request) -> Response:
     )
 
 
+async def index(_state: ServingState, _request: Request) -> Response:
+    """Lead from the root to the page."""
+    return Response(b"", status=307, headers=((b"location", b"/docs"),))
+
+
 @cache
 def _document_bytes() -> bytes:
     return orjson.dumps(openapi_document())

@@ -68,7 +68,7 @@ def feature_rows(table: pa.RecordBatch, manifest: Manifest) -> FeatureRows:
     ) or tuple({} for _ in range(n))
     return FeatureRows(
         account_ids=tuple(columns[ACCOUNT].to_pylist()),
-        known=~np.isnan(as_of).all(axis=1),
+        known=np.isfinite(as_of).any(axis=1),
         matrix=matrix,
         as_of=as_of,
         context=context,

@@ -91,8 +91,9 @@ class OfflineFeatures:
         """Yield the features of all accounts, at most *rows* accounts at a time, as `feature_table_schema` says."""
         schema = feature_table_schema(self.contract)
         result = con.execute(self._query(), self._times())
-        reader = result.fetch_record_batch(rows)
-        for batch in reader:
+        # DuckDB 2 has another name for it.
+        read = result.to_arrow_reader if hasattr(result, "to_arrow_reader") else result.fetch_record_batch
+        for batch in read(rows):
             for start in range(0, batch.num_rows, rows):
                 part = batch.slice(start, rows)
                 yield pa.RecordBatch.from_arrays(

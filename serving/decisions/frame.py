@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,7 +55,7 @@ class DecisionFrame:
         return self.churn_probability[self.score_horizon]
 
     def number(self, name: str) -> float | None:
-        """Return the feature or probability *name* as a number, or None if it is missing or no number."""
+        """Return the feature or probability *name* as a number, or None if it is missing or not finite."""
         if name.startswith(CHURN):
             return self.churn_probability.get(name.removeprefix(CHURN))
         if name.startswith(UPSELL):
@@ -63,7 +64,7 @@ class DecisionFrame:
         if value is None or isinstance(value, str):
             return None
         number = float(value)
-        return None if number != number else number  # noqa: PLR0124 -- only NaN differs from itself
+        return number if math.isfinite(number) else None
 
     def text(self, name: str) -> str | None:
         """Return the text feature *name*, or None if it is missing or empty."""

@@ -182,7 +182,9 @@ class RowDecoder:
 
     def _raise_first_mismatch(self, account_ids: Sequence[str], replies: Sequence[Reply]) -> None:
         for account_id, reply in zip(account_ids, replies, strict=True):
-            expected = [(_field(f), f.dtype, DECODERS[f.dtype]) for f in self._features]
+            expected: list[tuple[str, str, Callable[[bytes], object]]] = [
+                (_field(f), f.dtype, DECODERS[f.dtype]) for f in self._features
+            ]
             expected += [(f"_ts:{view}", "a time", decode_time) for view in self._views]
             for (field, what, decode), value in zip(expected, reply, strict=True):
                 if value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import hiredis
@@ -61,7 +61,7 @@ def make_client(url: str) -> Client:
             retry=retry,
         )
     master, _, database = parts.path.strip("/").partition("/")
-    guards = Sentinel(
+    guards = Sentinel(  # type: ignore[no-untyped-call] # redis-py leaves it untyped
         nodes, socket_timeout=SOCKET_TIMEOUT_SECONDS, socket_connect_timeout=SOCKET_TIMEOUT_SECONDS
     )
     client: redis_asyncio.Redis = guards.master_for(
@@ -87,7 +87,7 @@ class PooledClient:
             url: See `make_client`.
             fields: Hash fields that every read asks for.
         """
-        self._client = make_client(url)
+        self._client: Any = make_client(url)  # redis-py types awaitables as unions, and keys as text only
         self._name = urlsplit(url).netloc.rpartition("@")[2]
         self._fields = list(fields)
 

@@ -23,6 +23,7 @@ _COUNTED = re.compile(r"\{value\}((?: [a-z-]+){0,2}? )([A-Za-z-]+?)(s)\b")
 _NOT_A_COUNT = frozenset({"of", "on", "a", "an", "is", "per", "the", "was", "in"})
 _MANY_DIGITS = 100.0
 _WHOLE_FROM = 1e15
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,10 @@ def say_value(value: ContextValue) -> str:
 def say_change(value: ContextValue) -> str:
     """Return what a ratio means: `fell 62 %`, `rose 12 %`, or `held level` within half a per cent."""
     percent = (_float(value) - 1.0) * 100.0
-    whole = round(abs(percent))
-    if whole == 0:
+    whole = _whole(abs(percent))
+    if whole == "0":
         return "held level"
-    return f"{'rose' if percent > 0 else 'fell'} {whole:,} %"
+    return f"{'rose' if percent > 0 else 'fell'} {whole} %"
 
 
 def _number(value: float) -> str:
@@ -117,25 +118,29 @@ def _number(value: float) -> str:
 
 def _percent(value: ContextValue) -> str:
     percent = _float(value) * 100.0
-    return f"{percent:.1f}" if 0.0 < abs(percent) < 1.0 else f"{round(percent):,}"
+    return f"{percent:.1f}" if 0.05 <= abs(percent) < 1.0 else _whole(percent)  # noqa: PLR2004 -- shown as 0.1
 
 
 def _money(value: ContextValue) -> str:
     amount = _float(value)
+    if abs(amount) >= _WHOLE_FROM:
+        return f"{amount:.3g}"
     return f"{amount:,.0f}" if amount.is_integer() or abs(amount) >= _MANY_DIGITS else f"{amount:,.2f}"
 
 
 def _days(value: ContextValue) -> str:
-    days = _float(value)
-    if abs(days) >= _WHOLE_FROM:
-        return f"{days:.3g} days"
-    whole = round(days)
-    return "1 day" if whole == 1 else f"{whole:,} days"
+    days = _whole(_float(value))
+    return "1 day" if days == "1" else f"{days} days"
+
+
+def _whole(number: float) -> str:
+    """Return the nearest whole number with separators; so large a number that digits say nothing, in short."""
+    return f"{round(number):,}" if abs(number) < _WHOLE_FROM else f"{number:.3g}"
 
 
 def _float(value: ContextValue) -> float:
-    """Return *value* as a number; templates of strings ask for no number, see `make_template`."""
-    return float(value) if value is not None else math.nan
+    """Return *value* as a number that can be multiplied by 100; `make_template` sees to it that it is none of words."""
+    return 0.0 if value is None else max(-_LARGEST, min(_LARGEST, float(value)))
 
 
 _SAYERS = {"value": say_value, "percent": _percent, "change": say_change, "money": _money, "days": _days}

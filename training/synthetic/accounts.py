@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from training.synthetic.calendar import DAY_US, HOUR_US, INDUSTRIES, REGIONS, Calendar
-from training.synthetic.dynamics import TERM_DAYS, State, Traits
+from training.synthetic.dynamics import TERM_DAYS
 from training.synthetic.plans import LOG_API_LIMIT, LOG_STORAGE_LIMIT, SEATS_INCLUDED, SEATS_MAX, TOP_PLAN
+from training.synthetic.state import State, Traits
 from training.synthetic.treatments import ACTIONS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SEGMENTS = ("smb", "mid_market", "enterprise")
 _SEGMENT_SHARE = (0.62, 0.29, 0.09)
@@ -22,24 +26,45 @@ _MAX_AGE_DAYS = 1_800.0
 _NO_API = -30.0
 _CHANNELS = ("search", "referral", "partner", "outbound", "event", "marketplace")
 _CHANNEL_SHARE = (0.30, 0.20, 0.15, 0.15, 0.10, 0.10)
+_CONSENT_SHARE = {
+    "consent_email": 0.82,
+    "consent_in_app": 0.93,
+    "consent_phone": 0.45,
+    "consent_training": 0.97,
+}
+_NOT_SAID = {
+    "consent_email": 0.04,
+    "consent_in_app": 0.04,
+    "consent_phone": 0.06,
+    "consent_training": 0.02,
+    "industry": 0.02,
+    "timezone": 0.01,
+    "employees": 0.03,
+    "preferred_channel": 0.05,
+    "quiet_hours": 0.10,
+}
+"""Share of accounts of which it is not known (null)."""
+
 _PREFERRED = ("email", "in_app", "phone", "none")
 _PREFERRED_SHARE = (0.50, 0.32, 0.10, 0.08)
 
 _NAME_FIRST = (
-    "Alder", "Amber", "Arbor", "Aurora", "Basalt", "Beacon", "Birch", "Blue Heron", "Bright", "Café", "Cedar", "Cobalt",
-    "Copper", "Coral", "Delta", "Elm", "Ember", "Fjord", "Garnet", "Glacier", "Granite", "Harbor", "Hazel", "Indigo",
-    "Iris", "Juniper", "Kestrel", "Lark", "Lumière", "Maple", "Meridian", "Mistral", "Nimbus", "Nørre", "Oak", "Onyx",
-    "Orchid", "Osprey", "Pine", "Prairie", "Quartz", "Río", "Saffron", "Sierra", "Slate", "Solstice", "Tundra", "Umbra",
-    "Vega", "Willow", "Zephyr", "Zürich",
+    "Alder", "Amber", "Arbor", "Aurora", "Basalt", "Beacon", "Birch", "Blue Heron", "Bright", "Café",
+    "Cedar", "Cobalt", "Copper", "Coral", "Delta", "Elm", "Ember", "Fjord", "Garnet", "Glacier",
+    "Granite", "Harbor", "Hazel", "Indigo", "Iris", "Juniper", "Kestrel", "Lark", "Lumière", "Maple",
+    "Meridian", "Mistral", "Nimbus", "Nørre", "Oak", "Onyx", "Orchid", "Osprey", "Pine", "Prairie",
+    "Quartz", "Río", "Saffron", "Sierra", "Slate", "Solstice", "Tundra", "Umbra", "Vega", "Willow",
+    "Zephyr", "Zürich",
 )  # fmt: skip
 _NAME_MIDDLE = (
-    "", "", "", " Bay", " Bridge", " Creek", " Field", " Gate", " Hill", " Lake", " Point", " Ridge", " River", " Stone",
-    " Street", " Valley",
+    "", "", "", " Bay", " Bridge", " Creek", " Field", " Gate", " Hill", " Lake", " Point", " Ridge",
+    " River", " Stone", " Street", " Valley",
 )  # fmt: skip
 _NAME_LAST = (
-    "Analytics", "Bikes", "Clinics", "Consulting", "Distribution", "Education", "Energy", "Foods", "Freight", "Games",
-    "Group", "Homes", "Insurance", "Labs", "Legal", "Logistics", "Media", "Networks", "Outfitters", "Partners",
-    "Robotics", "Software", "Studios", "Supply", "Systems", "Tools", "Travel", "Works",
+    "Analytics", "Bikes", "Clinics", "Consulting", "Distribution", "Education", "Energy", "Foods",
+    "Freight", "Games", "Group", "Homes", "Insurance", "Labs", "Legal", "Logistics", "Media", "Networks",
+    "Outfitters", "Partners", "Robotics", "Software", "Studios", "Supply", "Systems", "Tools", "Travel",
+    "Works",
 )  # fmt: skip
 
 
@@ -53,7 +78,8 @@ class Population:
         first_state: State on the first day of each.
         first_day: Day on which the account begins; negative for those that the history finds there.
         created_us: Time of creation, microseconds from the epoch.
-        begins_with_trial: Whether it begins with a trial (those that are there from the start have it behind them).
+        begins_with_trial: Whether it begins with a trial (those that are there from the start have it behind
+            them).
         annual: Whether it is under annual contracts.
         bill_months: Months billed at a time, 1 or 12.
         utc_offset_hours: Offset of the account's place.
@@ -87,7 +113,9 @@ def populate(calendar: Calendar, first_position: int, n: int, rng: np.random.Gen
     segment = rng.choice(3, n, p=_SEGMENT_SHARE)
     region = rng.choice(len(REGIONS), n, p=[region.share for region in REGIONS])
     industry = rng.choice(len(INDUSTRIES), n, p=[share for _, share, _, _ in INDUSTRIES])
-    log_employees = np.array(_LOG_EMPLOYEES)[segment, 0] + np.array(_LOG_EMPLOYEES)[segment, 1] * rng.standard_normal(n)
+    log_employees = np.array(_LOG_EMPLOYEES)[segment, 0] + np.array(_LOG_EMPLOYEES)[
+        segment, 1
+    ] * rng.standard_normal(n)
     log_employees = np.log(np.maximum(np.round(np.exp(log_employees)), 3))
     there = rng.random(n) < _SHARE_AT_START
     age = np.minimum(rng.exponential(_MEAN_AGE_DAYS, n) + 15, _MAX_AGE_DAYS).astype(np.int64)
@@ -173,8 +201,8 @@ def with_onboarding(population: Population, calendar: Calendar, onboarded_day: N
     Args:
         population: The accounts.
         calendar: The world's days.
-        onboarded_day: Day on which onboarding was completed in the history, -1 if not in it. Accounts that came
-            onboarded are taken to have needed about three weeks.
+        onboarded_day: Day on which onboarding was completed in the history, -1 if not in it. Accounts that
+            came onboarded are taken to have needed about three weeks.
     """
     before = population.first_state.onboarded
     early = population.created_us + np.minimum(21, np.maximum(-population.first_day - 1, 1)) * DAY_US
@@ -204,26 +232,29 @@ def _table(
         for a, b, c in words
     ]  # fmt: skip
     quiet_start = rng.integers(18, 23, n)
-    no_quiet = rng.random(n) < 0.1  # noqa: PLR2004 one in ten has not said
+    no_quiet = rng.random(n) < _NOT_SAID["quiet_hours"]
+    consents = {name: some(rng.random(n) < share, _NOT_SAID[name]) for name, share in _CONSENT_SHARE.items()}
+    industries = [INDUSTRIES[i][0] for i in traits.industry]
+    channels = rng.choice(len(_PREFERRED), n, p=_PREFERRED_SHARE)
     return pa.table(
         {
             "account_id": pa.array(ids),
             "created_at": pa.array(created).cast(pa.timestamp("us", "UTC")),
             "account_name": pa.array(names),
             "segment": pa.array([SEGMENTS[s] for s in traits.segment]),
-            "industry": pa.array([INDUSTRIES[i][0] for i in traits.industry], mask=rng.random(n) < 0.02),  # noqa: PLR2004
+            "industry": pa.array(industries, mask=rng.random(n) < _NOT_SAID["industry"]),
             "region": pa.array([REGIONS[r].key for r in traits.region]),
-            "timezone": pa.array([p.timezone for p in places], mask=rng.random(n) < 0.01),  # noqa: PLR2004
+            "timezone": pa.array([p.timezone for p in places], mask=rng.random(n) < _NOT_SAID["timezone"]),
             "locale": pa.array([p.locale for p in places]),
-            "employees": some(np.round(np.exp(traits.log_employees)).astype(np.int64), 0.03),
-            "acquisition_channel": pa.array([_CHANNELS[c] for c in rng.choice(6, n, p=_CHANNEL_SHARE)]),
-            "consent_email": some(rng.random(n) < 0.82, 0.04),  # noqa: PLR2004
-            "consent_in_app": some(rng.random(n) < 0.93, 0.04),  # noqa: PLR2004
-            "consent_phone": some(rng.random(n) < 0.45, 0.06),  # noqa: PLR2004
-            "consent_training": some(rng.random(n) >= 0.03, 0.02),  # noqa: PLR2004
+            "employees": some(
+                np.round(np.exp(traits.log_employees)).astype(np.int64), _NOT_SAID["employees"]
+            ),
+            "acquisition_channel": pa.array(
+                [_CHANNELS[c] for c in rng.choice(len(_CHANNELS), n, p=_CHANNEL_SHARE)]
+            ),
+            **consents,
             "preferred_channel": pa.array(
-                [_PREFERRED[c] for c in rng.choice(4, n, p=_PREFERRED_SHARE)],
-                mask=rng.random(n) < 0.05,  # noqa: PLR2004
+                [_PREFERRED[c] for c in channels], mask=rng.random(n) < _NOT_SAID["preferred_channel"]
             ),
             "quiet_hours_start": pa.array(quiet_start, mask=no_quiet),
             "quiet_hours_end": pa.array(rng.integers(6, 10, n), mask=no_quiet),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from training.synthetic.accounts import Population
 from training.synthetic.calendar import DAY_US, HOUR_US, Calendar
 from training.synthetic.dynamics import DUE_DAYS
-from training.synthetic.history import History
 from training.synthetic.plans import CURRENCY
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.synthetic.accounts import Population
+    from training.synthetic.history import History
 
 _TIME = pa.timestamp("us", "UTC")
 _DISPUTE_CHANCE_LATE = 0.12
@@ -19,11 +24,13 @@ _RETRY_DAYS = 5
 _MOST_ATTEMPTS = 6
 
 
-def invoice_table(population: Population, history: History, calendar: Calendar, rng: np.random.Generator) -> pa.Table:
+def invoice_table(
+    population: Population, history: History, calendar: Calendar, rng: np.random.Generator
+) -> pa.Table:
     """Return the `invoices` table of a block: what was due in the history, by account and day.
 
-    Overdue invoices are paid together on the day on which the history resolves them; those of accounts that ended
-    without that stay unpaid. Times after the end of data are left null.
+    Overdue invoices are paid together on the day on which the history resolves them; those of accounts that
+    ended without that stay unpaid. Times after the end of data are left null.
     """
     account, day = np.nonzero(history.issued)
     m = account.size
@@ -61,7 +68,7 @@ def invoice_table(population: Population, history: History, calendar: Calendar, 
 
 
 def _next_resolved(resolved: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return, for each account and day, the first day from then on with *resolved*, or -1; shape (n, days)."""
+    """Return for each account and day the next day with *resolved*, or -1; shape (n, days)."""
     n, days = resolved.shape
     following = np.full((n, days), -1, dtype=np.int64)
     ahead = np.full(n, -1, dtype=np.int64)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
@@ -50,16 +53,17 @@ REGIONS: tuple[Region, ...] = (
         Place("America/Los_Angeles", "en-US", -8), Place("America/Toronto", "en-CA", -5),
         Place("America/Montreal", "fr-CA", -5))),
     Region("europe", 0.30, (5, 6), (222, 0.28), 0.55, (
-        Place("Europe/Berlin", "de-DE", 1), Place("Europe/Paris", "fr-FR", 1), Place("Europe/London", "en-GB", 0),
-        Place("Europe/Madrid", "es-ES", 1), Place("Europe/Stockholm", "sv-SE", 1), Place("Europe/Warsaw", "pl-PL", 1))),
+        Place("Europe/Berlin", "de-DE", 1), Place("Europe/Paris", "fr-FR", 1),
+        Place("Europe/London", "en-GB", 0), Place("Europe/Madrid", "es-ES", 1),
+        Place("Europe/Stockholm", "sv-SE", 1), Place("Europe/Warsaw", "pl-PL", 1))),
     Region("latin_america", 0.09, (5, 6), (15, 0.18), 0.45, (
         Place("America/Sao_Paulo", "pt-BR", -3), Place("America/Mexico_City", "es-MX", -6),
         Place("America/Bogota", "es-CO", -5))),
     Region("middle_east", 0.06, (4, 5), (215, 0.15), 0.05, (
         Place("Asia/Dubai", "ar-AE", 4), Place("Asia/Riyadh", "ar-SA", 3), Place("Asia/Amman", "en-JO", 3))),
     Region("asia_pacific", 0.12, (5, 6), (40, 0.15), 0.20, (
-        Place("Asia/Tokyo", "ja-JP", 9), Place("Asia/Singapore", "en-SG", 8), Place("Asia/Kolkata", "en-IN", 5.5),
-        Place("Asia/Seoul", "ko-KR", 9))),
+        Place("Asia/Tokyo", "ja-JP", 9), Place("Asia/Singapore", "en-SG", 8),
+        Place("Asia/Kolkata", "en-IN", 5.5), Place("Asia/Seoul", "ko-KR", 9))),
     Region("oceania", 0.05, (5, 6), (10, 0.35), 0.50, (
         Place("Australia/Sydney", "en-AU", 10), Place("Pacific/Auckland", "en-NZ", 12))),
 )  # fmt: skip
@@ -76,7 +80,7 @@ INDUSTRIES: tuple[tuple[str, float, int, float], ...] = (
     ("professional_services", 0.06, 75, 0.15),
     ("travel", 0.03, 180, 0.35),
 )
-"""Industry, share of accounts, day of the year on which usage peaks, and how much above the mean it then is."""
+"""Industry, share of accounts, day of the year on which usage peaks, and by how much."""
 
 _YEAR = 365.25
 _WEEKEND_FACTOR = 0.18

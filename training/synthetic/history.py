@@ -1,16 +1,21 @@
-"""The one past that a block of accounts has: days in order, with beginnings, trials, changes, ends and returns."""
+"""The past of a block of accounts: beginnings, trials, changes, ends and returns, day by day."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from training.synthetic.accounts import Population
-from training.synthetic.calendar import Calendar
-from training.synthetic.dynamics import TERM_DAYS, Day, State, draw, step
+from training.synthetic.dynamics import TERM_DAYS, Day, step
 from training.synthetic.periods import PeriodBook
+from training.synthetic.state import State, draw
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.synthetic.accounts import Population
+    from training.synthetic.calendar import Calendar
 
 TRIAL_DAYS = 14
 RETURN_CHANCE = 0.15
@@ -89,13 +94,33 @@ class _Run:
         self.trial_ends = np.full(n, -1, dtype=np.int64)
         self.returns = np.full(n, -1, dtype=np.int64)
         self.active = self.state.paying.copy()
-        flags = {name: np.zeros((n, days), dtype=np.bool_) for name in (
-            "active", "paying", "issued", "late", "resolved", "left", "expanded")}  # fmt: skip
-        numbers = {name: np.zeros((n, days)) for name in ("health", "log_users", "log_storage", "mrr")}
-        counts = {name: np.zeros((n, days), dtype=np.int64) for name in ("plan", "seats")}
         self.book = PeriodBook(population, calendar)
+
+        def flags() -> NDArray[np.bool_]:
+            return np.zeros((n, days), dtype=np.bool_)
+
+        def numbers() -> NDArray[np.float64]:
+            return np.zeros((n, days))
+
+        def counts() -> NDArray[np.int64]:
+            return np.zeros((n, days), dtype=np.int64)
+
         self.history = History(
-            **flags, **numbers, **counts, onboarded_day=np.full(n, -1, dtype=np.int64), book=self.book
+            active=flags(),
+            paying=flags(),
+            health=numbers(),
+            log_users=numbers(),
+            log_storage=numbers(),
+            plan=counts(),
+            seats=counts(),
+            mrr=numbers(),
+            issued=flags(),
+            late=flags(),
+            resolved=flags(),
+            left=flags(),
+            expanded=flags(),
+            onboarded_day=np.full(n, -1, dtype=np.int64),
+            book=self.book,
         )
         for account in np.flatnonzero(population.first_day < 0):
             self.book.open_with_past(int(account), self.state)
@@ -156,7 +181,11 @@ class _Run:
         history.onboarded_day[ready] = day
         self._treatments(day, what)
         last = day == self.calendar.days - 1
-        changes = () if last else ((what.expanded, "upgrade"), (what.shrunk, "downgrade"), (what.renewed, "renewal"))
+        changes = (
+            ()
+            if last
+            else ((what.expanded, "upgrade"), (what.shrunk, "downgrade"), (what.renewed, "renewal"))
+        )
         changed: set[int] = set(map(int, what.left))
         for index, reason in changes:
             for account in map(int, index):
@@ -167,9 +196,7 @@ class _Run:
         chances = self.rng.random((3, self.population.size))
         for account in map(int, what.left):
             unpaid = chances[0, account] * what.churn[account] < what.nonpayment[account]
-            self.book.close(
-                account, int(self.calendar.at(day + 1)), "nonpayment" if unpaid else "voluntary"
-            )
+            self.book.close(account, int(self.calendar.at(day + 1)), "nonpayment" if unpaid else "voluntary")
             history.left[account, day] = True
             state.paying[account] = self.active[account] = False
             if chances[1, account] < RETURN_CHANCE:
@@ -181,9 +208,15 @@ class _Run:
         for k, account in enumerate(map(int, arrivals.index)):
             self.history.treatments.append(
                 TreatmentDraw(
-                    account, day, int(arrivals.action[k]), bool(arrivals.treated[k]), float(arrivals.propensity[k]),
-                    float(arrivals.effect_churn[k]), float(arrivals.effect_upsell[k]), float(self.book.mrr[account]),
-                )  # fmt: skip
+                    account=account,
+                    day=day,
+                    action=int(arrivals.action[k]),
+                    treated=bool(arrivals.treated[k]),
+                    propensity=float(arrivals.propensity[k]),
+                    effect_churn=float(arrivals.effect_churn[k]),
+                    effect_upsell=float(arrivals.effect_upsell[k]),
+                    mrr=float(self.book.mrr[account]),
+                )
             )
         if arrivals.index.size:
             self.history.treatment_states.append(self.state.take(arrivals.index))
@@ -207,7 +240,9 @@ def simulate(
     for day in range(calendar.days):
         run.begin(day)
         run.record(day)
-        what = step(population.traits, run.state, day, calendar, draw(rng, population.size), impact=impact[:, day])
+        what = step(
+            population.traits, run.state, day, calendar, draw(rng, population.size), impact=impact[:, day]
+        )
         run.close(day, what)
         if day in month_ends:
             accounts = np.flatnonzero(run.state.paying)

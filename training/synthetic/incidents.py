@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from training.synthetic.calendar import HOUR_US, REGIONS, Calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 SEVERITIES = ("minor", "major", "critical")
 SEVERITY_SHARE = (0.6, 0.3, 0.1)
@@ -28,7 +32,7 @@ _HOURS_MEDIAN = (1.0, 3.0, 7.0)
 
 @dataclass(frozen=True, slots=True)
 class Incidents:
-    """m incidents: world day, time of start and end in microseconds, scope (0 all, 1 region, 2 account), whom, how bad."""
+    """m incidents: day, start and end in microseconds, scope (0 all, 1 region, 2 account), whom, how bad."""
 
     day: NDArray[np.int64]
     started: NDArray[np.int64]
@@ -63,7 +67,7 @@ def account_incidents(calendar: Calendar, n: int, rng: np.random.Generator) -> I
 
 
 def while_active(incidents: Incidents, active: NDArray[np.bool_]) -> Incidents:
-    """Return the incidents of single accounts that fell on days on which they were *active*, shape (n, days)."""
+    """Return the incidents that fell on days on which their accounts were *active*, shape (n, days)."""
     met = active[incidents.target, incidents.day]
     return Incidents(*(getattr(incidents, name)[met] for name in Incidents.__dataclass_fields__))
 
@@ -97,11 +101,13 @@ def _timed(
     scope: NDArray[np.int64],
     target: NDArray[np.int64],
 ) -> Incidents:
-    severity = severity_of(rng.random(day.shape[0]))
-    started = calendar.at(day.astype(np.int64)) + (rng.random(day.shape[0]) * 20 * HOUR_US).astype(np.int64)
-    hours = np.asarray(_HOURS_MEDIAN)[severity] * np.exp(0.6 * rng.standard_normal(day.shape[0]))
+    severity = severity_of(rng.random(day.size))
+    started = calendar.at(day.astype(np.int64)) + (rng.random(day.size) * 20 * HOUR_US).astype(np.int64)
+    hours = np.asarray(_HOURS_MEDIAN)[severity] * np.exp(0.6 * rng.standard_normal(day.size))
     ended = started + (np.clip(hours, 0.1, 72.0) * HOUR_US).astype(np.int64)
-    return Incidents(day.astype(np.int64), started, ended, scope.astype(np.int64), target.astype(np.int64), severity)
+    return Incidents(
+        day.astype(np.int64), started, ended, scope.astype(np.int64), target.astype(np.int64), severity
+    )
 
 
 def incident_table(incidents: Incidents, targets: Sequence[str], prefix: str, end_us: int) -> pa.Table:
@@ -113,7 +119,7 @@ def incident_table(incidents: Incidents, targets: Sequence[str], prefix: str, en
         prefix: Start of the ids, unique in the world.
         end_us: End of data; an incident that is not over by then has no end.
     """
-    m = incidents.day.shape[0]
+    m = incidents.day.size
     return pa.table(
         {
             "incident_id": pa.array([f"{prefix}-{k:05d}" for k in range(m)], pa.string()),
@@ -121,7 +127,10 @@ def incident_table(incidents: Incidents, targets: Sequence[str], prefix: str, en
             "ended_at": pa.array(incidents.ended, mask=incidents.ended > end_us).cast(_TIME),
             "scope": pa.array([_SCOPES[s] for s in incidents.scope], pa.string()),
             "scope_id": pa.array(
-                [None if s == 0 else targets[t] for s, t in zip(incidents.scope, incidents.target, strict=True)],
+                [
+                    None if s == 0 else targets[t]
+                    for s, t in zip(incidents.scope, incidents.target, strict=True)
+                ],
                 pa.string(),
             ),
             "severity": pa.array([SEVERITIES[s] for s in incidents.severity], pa.string()),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from training.synthetic.accounts import Population
-from training.synthetic.calendar import Calendar
-from training.synthetic.dynamics import TERM_DAYS, State
+from training.synthetic.dynamics import TERM_DAYS
 from training.synthetic.plans import CURRENCY, PLANS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.synthetic.accounts import Population
+    from training.synthetic.calendar import Calendar
+    from training.synthetic.state import State
 
 _TIME = pa.timestamp("us", "UTC")
 
@@ -50,8 +55,10 @@ class PeriodBook:
         self.mrr: NDArray[np.float64] = np.zeros(population.size)
         """MRR of each account's open period, 0 without one; shape (n,)."""
 
-    def open(self, account: int, state: State, started_us: int, *, term_end: float, is_trial: bool = False) -> None:
-        """Open a period for *account* with the plan and seats of *state*; *term_end* is a world day or infinite."""
+    def open(
+        self, account: int, state: State, started_us: int, *, term_end: float, is_trial: bool = False
+    ) -> None:
+        """Open a period for *account* with the plan and seats of *state*; *term_end* may be infinite."""
         period = _Period(
             account=account,
             number=int(self._count[account]),
@@ -74,7 +81,7 @@ class PeriodBook:
         self.mrr[account] = 0.0
 
     def change(self, account: int, state: State, day: int, reason: str) -> None:
-        """End the open period of *account* with *day*, and open the next with the plan and seats of *state*."""
+        """End the open period of *account* with *day*, and open the next as *state* has it."""
         at = int(self._calendar.at(day + 1))
         self.close(account, at, reason)
         self.open(account, state, at, term_end=float(state.term_end[account]))
@@ -100,7 +107,9 @@ class PeriodBook:
 
     def table(self) -> pa.Table:
         """Return the `subscriptions` table of the block, by account and start."""
-        periods = sorted([*self._closed, *self._open.values()], key=lambda period: (period.account, period.number))
+        periods = sorted(
+            [*self._closed, *self._open.values()], key=lambda period: (period.account, period.number)
+        )
         population = self._population
         plans = [PLANS[period.plan] for period in periods]
         n = len(periods)
@@ -120,14 +129,19 @@ class PeriodBook:
                 "end_reason": pa.array([p.end_reason for p in periods], pa.string()),
                 "is_trial": pa.array([p.is_trial for p in periods], pa.bool_()),
                 "list_mrr": pa.array([p.list_mrr for p in periods], pa.float64()),
-                "discount_ratio": pa.array([1.0 if p.is_trial else p.discount for p in periods], pa.float64()),
+                "discount_ratio": pa.array(
+                    [1.0 if p.is_trial else p.discount for p in periods], pa.float64()
+                ),
                 "bill_period_months": pa.array(
                     [int(population.bill_months[p.account]) for p in periods], pa.int64()
                 ),
                 "auto_renew": pa.array(
-                    [bool(population.traits.auto_renew[p.account]) and not p.is_trial for p in periods], pa.bool_()
+                    [bool(population.traits.auto_renew[p.account]) and not p.is_trial for p in periods],
+                    pa.bool_(),
                 ),
-                "api_calls_limit_per_month": pa.array([x.api_calls_limit_per_month for x in plans], pa.float64()),
+                "api_calls_limit_per_month": pa.array(
+                    [x.api_calls_limit_per_month for x in plans], pa.float64()
+                ),
                 "storage_limit_gb": pa.array([x.storage_limit_gb for x in plans], pa.float64()),
                 "features_available": pa.array([x.features_available for x in plans], pa.int64()),
             }

@@ -1,12 +1,14 @@
-"""The plans and product features of the synthetic vendor: prices in USD, limits, and which plan has which feature."""
+"""The plans and product features of the synthetic vendor: prices in USD, limits, availability."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 CURRENCY = "USD"
 

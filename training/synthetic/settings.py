@@ -1,12 +1,15 @@
-"""What a synthetic world is asked for, what is reported of it, and the error that refuses a senseless request."""
+"""What a synthetic world is asked for, what is reported of it, and the error that refuses."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEFAULT_END = dt.date(2026, 6, 30)
 BLOCK_ACCOUNTS = 250
@@ -52,14 +55,17 @@ class WorldSettings:
         _in_range("seed", self.seed, 0, _MAX_SEED)
         _in_range("truth_paths", self.truth_paths, 2, 10_000)
         if self.truth_paths % 2:
-            raise SyntheticWorldError(f"truth_paths is {self.truth_paths}: futures come in pairs, so it should be even")
+            raise SyntheticWorldError(
+                f"truth_paths is {self.truth_paths}: futures come in pairs, so it should be even"
+            )
         if self.part_accounts < BLOCK_ACCOUNTS or self.part_accounts % BLOCK_ACCOUNTS:
             raise SyntheticWorldError(
                 f"part_accounts is {self.part_accounts}: it should be a multiple of {BLOCK_ACCOUNTS}"
             )
-        if not _FIRST_DAY <= self.start or not self.end <= _LAST_DAY:
+        if self.start < _FIRST_DAY or self.end > _LAST_DAY:
             raise SyntheticWorldError(
-                f"the world would run from {self.start} to {self.end}: it should lie between {_FIRST_DAY} and {_LAST_DAY}"
+                f"the world would run from {self.start} to {self.end}: "
+                f"it should lie between {_FIRST_DAY} and {_LAST_DAY}"
             )
 
     @property

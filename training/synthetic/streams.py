@@ -1,4 +1,4 @@
-"""Random streams: every purpose of every block of accounts has its own, so no order of work changes a number."""
+"""Random streams: each purpose of each block of accounts has its own, so no order of work matters."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ class Purpose(IntEnum):
 
 
 def stream(seed: int, purpose: Purpose, block: int = 0, part: int = 0) -> np.random.Generator:
-    """Return the generator of *purpose* for *block* (and *part* of it, such as a month) in the world of *seed*."""
+    """Return the generator of *purpose* for a *block* (and a *part* of it) in the world of *seed*."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, int(purpose), block, part])))

@@ -1,188 +1,170 @@
 """The vocabulary of the invented support tickets; braces are slots that `tickets_text` fills."""
 
 GREETINGS = (
-    "Hi,", "Hello,", "Hi there,", "Hello team,", "Good morning,", "Good afternoon,", "Dear support team,", "Hey folks,",
-    "Hi support,", "Hello everyone,",
+    "Hi,", "Hello,", "Hi there,", "Hello team,", "Good morning,", "Good afternoon,", "Dear support team,",
+    "Hey folks,", "Hi support,", "Hello everyone,",
 )  # fmt: skip
 SHORT_GREETINGS = ("Hello.", "Support,", "To whom it may concern:", "Hi.", "Hey,")
 SMALL_TALK = (
-    "Hope your week is going well.", "I hope you had a nice weekend.", "Happy Monday!", "Hope all is well on your side.",
-    "It's {who} again.", "Sorry to bother you.", "We spoke {when}, I think.", "Long time no see!", "Quick one from me.",
+    "Hope your week is going well.", "I hope you had a nice weekend.", "Happy Monday!",
+    "Hope all is well on your side.", "It's {who} again.", "Sorry to bother you.",
+    "We spoke {when}, I think.", "Long time no see!", "Quick one from me.",
 )  # fmt: skip
 WHO = (
-    "the finance team", "our sales lead", "our new colleague", "the whole office", "my manager", "our operations team",
-    "a customer of ours", "the night shift", "our IT department", "the marketing team", "one of our partners",
-    "our Berlin office", "half of the team", "our auditor", "the CEO",
+    "the finance team", "our sales lead", "our new colleague", "the whole office", "my manager",
+    "our operations team", "a customer of ours", "the night shift", "our IT department",
+    "the marketing team", "one of our partners", "our Berlin office", "half of the team", "our auditor",
+    "the CEO",
 )  # fmt: skip
 ROLES = ("admin", "editor", "viewer", "billing contact", "workspace owner", "guest", "team lead")
-WHEN = (
-    "since this morning", "since yesterday", "since last week", "since the last update", "for {n} days", "since Tuesday",
-    "every Monday", "after lunch", "since we moved to the new plan", "on and off", "at month end", "for about {n} minutes",
+_WHEN = (
+    "since this morning", "since yesterday", "since last week", "since the last update", "for {n} days",
+    "since Tuesday", "every Monday", "after lunch", "since we moved to the new plan", "on and off",
+    "at month end", "for about {n} minutes",
 )  # fmt: skip
-WHEN = tuple(phrase.replace("{n}", number) for number in ("3", "10", "20") for phrase in WHEN)
+WHEN = tuple(phrase.replace("{n}", number) for number in ("3", "10", "20") for phrase in _WHEN)
 ERROR_CODES = (
-    "error 500", "error 403", "a timeout", "error 429", "'something went wrong'", "a blank page", "error 502",
-    "'permission denied'", "code E-1042", "code SYNC-77", "'unexpected token'", "'session expired'", "error 404",
+    "error 500", "error 403", "a timeout", "error 429", "'something went wrong'", "a blank page",
+    "error 502", "'permission denied'", "code E-1042", "code SYNC-77", "'unexpected token'",
+    "'session expired'", "error 404",
 )  # fmt: skip
 BROWSERS = ("Chrome", "Firefox", "Safari", "Edge", "the Android app", "the iPhone app", "an incognito window")
 OTHER_SYSTEMS = (
-    "our data warehouse", "our ERP", "the accounting system", "our identity provider", "our ticket tool", "a spreadsheet",
-    "our web shop", "the payroll system", "our mail server",
+    "our data warehouse", "our ERP", "the accounting system", "our identity provider", "our ticket tool",
+    "a spreadsheet", "our web shop", "the payroll system", "our mail server",
 )  # fmt: skip
-DEADLINES = ("tomorrow", "Friday", "the end of the month", "our board meeting", "5 pm today", "the audit", "next week")
-
-PROBLEMS: dict[str, tuple[str, ...]] = {
-    "billing": (
-        "The invoice shows {n} seats, but we have fewer.", "We were charged twice {when}.",
-        "Why did the amount on the invoice go up?", "Can the billing address on our invoices be changed?",
-        "Our card was declined and we don't know why.", "The invoice lacks our purchase order number.",
-        "I can't find the receipt for last month.", "The discount that we agreed on is not on the invoice.",
-        "We need the invoice of last quarter as a PDF for {who}.", "Please tell us how the proration of seats works.",
-    ),
-    "login": (
-        "{who} can't log in {when}; it ends with {code}.", "The password reset mail does not arrive.",
-        "Single sign-on sends us in a circle {when}.", "Two-factor codes are refused for {n} of our users.",
-        "We get logged out every {n} minutes.", "A new {role} never got the invitation.",
-        "Log-in works in {browser} but nowhere else.", "How do we move a user to another e-mail address?",
-    ),
-    "performance": (
-        "{feature} takes {n} seconds to load {when}.", "Everything is slow {when}, above all {feature}.",
-        "With {big} rows {feature} does not finish any more.", "Pages in {feature} hang in {browser}.",
-        "Opening {feature} ends with {code} when it is busy.", "Searches over {big} records take very long.",
-        "The load time of {feature} went from 1 to {n} seconds.",
-    ),
-    "bug": (
-        "{feature} shows {code} {when}.", "Saving in {feature} loses the last change.",
-        "The totals in {feature} do not add up: {big} here, something else there.", "Filters in {feature} are reset {when}.",
-        "In {browser} the buttons of {feature} do nothing.", "Dates in {feature} are off by one day.",
-        "{feature} duplicates entries {when}; we found {n} of them.", "Sorting in {feature} ignores capital letters.",
-        "After the update {feature} opens on the wrong page.",
-    ),
-    "api": (
-        "Calls to the API answer with {code} {when}.", "We hit the rate limit with only {big} calls.",
-        "Is there a way to fetch more than {n} records a page?", "Webhooks arrive {n} minutes late.",
-        "The API token of our {role} stopped working.", "Where is the field for {feature} in the API documented?",
-        "Our integration sent {big} calls {when} and a third of them failed.", "The API returns dates without a time zone.",
-    ),
-    "integration": (
-        "The sync with {system} stopped {when}.", "{system} gets only {n} of our {big} records.",
-        "The connection to {system} asks for a new log-in every day.", "How do we connect {system} with {feature}?",
-        "Fields from {system} land in the wrong column.", "{feature} no longer talks to {system}; it shows {code}.",
-    ),
-    "import_export": (
-        "The import of {big} rows stops at {n} per cent.", "The CSV export has broken umlauts and accents.",
-        "Our export of {feature} lacks {n} columns.", "Imported contacts appear twice.",
-        "Can we schedule the export of {feature} for every night?", "The export mail {when} never came.",
-        "The file from {system} is refused with {code}.",
-    ),
-    "permissions": (
-        "A {role} can see {feature}, and should not.", "{who} lost access to {feature} {when}.",
-        "How do I give a {role} access to {feature} only?", "We can't remove a {role} who left the company.",
-        "The role of {role} can't edit {feature} any more.", "{n} users show up as guests and should not.",
-    ),
-    "how_to": (
-        "How do I share {feature} with {who}?", "Is there a guide for {feature}?", "Where can I set the time zone of {feature}?",
-        "Can {feature} be shown by team?", "What is the best way to bring {big} records from {system}?",
-        "We want to start with {feature}; what should we read first?", "Can we get a short training on {feature} for {n} people?",
-        "Is it possible to use {feature} in {browser}?",
-    ),
-    "feature_request": (
-        "It would help us if {feature} could be filtered by {role}.", "Is a dark mode planned for {feature}?",
-        "Could {feature} send a reminder before {deadline}?", "We would use {feature} more if it worked with {system}.",
-        "Please add an undo to {feature}.", "Any plans to let a {role} approve changes in {feature}?",
-        "We'd like to see {feature} for more than {n} teams at once.",
-    ),
-    "outage": (
-        "Nothing loads {when}.", "{feature} is down; {browser} shows {code}.", "Is there an outage? {who} can't work.",
-        "All our requests fail with {code}.", "The service has been unavailable {when}.",
-        "Your status page says all is fine, but {feature} is down here.",
-    ),
-    "plan_limits": (
-        "We are at {n} seats and need a few more; what are the options?", "We keep hitting the storage limit.",
-        "What does the next plan cost for {n} users?", "The API limit of our plan is used up by the middle of the month.",
-        "Can we try {feature} before we change the plan?", "Which plan includes {feature}?",
-    ),
-    "cancellation": (
-        "How do we cancel, and what happens to our data?", "We are looking at other tools and want to know the notice period.",
-        "Please confirm that our contract does not renew.", "We want fewer seats from {deadline} on.",
-        "Can our account be paused for {n} weeks?", "What is the cheapest way to keep read-only access?",
-    ),
-}  # fmt: skip
-"""Problem sentences by topic."""
+DEADLINES = (
+    "tomorrow",
+    "Friday",
+    "the end of the month",
+    "our board meeting",
+    "5 pm today",
+    "the audit",
+    "next week",
+)
 
 DETAILS = (
-    "It happens in {browser}.", "We already cleared the cache.", "{who} sees the same.", "It worked fine before.",
-    "A screenshot is attached.", "It affects {n} of our users.", "We tried {browser} as well.", "It is the same for every {role}.",
-    "It started {when}.", "Nothing changed on our side.", "I can reproduce it every time.", "It comes and goes.",
-    "Our workspace has {big} records.", "I asked {who} to check, with the same result.", "We use it together with {system}.",
+    "It happens in {browser}.", "We already cleared the cache.", "{who} sees the same.",
+    "It worked fine before.", "A screenshot is attached.", "It affects {n} of our users.",
+    "We tried {browser} as well.", "It is the same for every {role}.", "It started {when}.",
+    "Nothing changed on our side.", "I can reproduce it every time.", "It comes and goes.",
+    "Our workspace has {big} records.", "I asked {who} to check, with the same result.",
+    "We use it together with {system}.",
 )  # fmt: skip
 IMPACTS = (
-    "{who} can't work like this.", "We lose {n} hours a week over it.", "We missed a deadline because of it.",
-    "Our customers are complaining to us.", "This costs us real money.", "I had to explain this to {who}, and it was embarrassing.",
+    "{who} can't work like this.", "We lose {n} hours a week over it.",
+    "We missed a deadline because of it.", "Our customers are complaining to us.",
+    "This costs us real money.", "I had to explain this to {who}, and it was embarrassing.",
     "We had to go back to spreadsheets.",
 )  # fmt: skip
 MILD_IMPACTS = (
-    "It is not a blocker.", "We can work around it for now.", "No hurry on this one.", "It would save us some time.",
-    "{who} would be happy about it.", "Just so you know.",
+    "It is not a blocker.", "We can work around it for now.", "No hurry on this one.",
+    "It would save us some time.", "{who} would be happy about it.", "Just so you know.",
 )  # fmt: skip
 URGENCY = (
-    "This is urgent, we need it by {deadline}.", "Please treat this as high priority.", "We need an answer before {deadline}.",
-    "ASAP please.", "It can't wait until {deadline}.",
+    "This is urgent, we need it by {deadline}.", "Please treat this as high priority.",
+    "We need an answer before {deadline}.", "ASAP please.", "It can't wait until {deadline}.",
 )  # fmt: skip
 POLITE_WISHES = (
     "Could you have a look?", "Could you please point me to the right place?", "Any help is appreciated.",
-    "Would you mind checking?", "Can you tell me what we should do?", "Please let me know if you need more details.",
+    "Would you mind checking?", "Can you tell me what we should do?",
+    "Please let me know if you need more details.",
 )  # fmt: skip
 BLUNT_WISHES = (
     "Fix it.", "What is going on?", "I expect an answer today.", "Explain this.", "Escalate this, please.",
     "When will this be solved?", "I want to talk to somebody in charge.", "Call me back.",
 )  # fmt: skip
 FAREWELLS = (
-    "Thanks!", "Thank you.", "Best regards", "Cheers", "Kind regards", "Many thanks in advance.", "Have a nice day!",
-    "All the best", "Regards",
+    "Thanks!", "Thank you.", "Best regards", "Cheers", "Kind regards", "Many thanks in advance.",
+    "Have a nice day!", "All the best", "Regards",
 )  # fmt: skip
 
 MOOD_LINES: tuple[tuple[str, ...], ...] = (
     (
-        "This is absolutely unacceptable.", "I am furious.", "Worst software we have ever paid for.",
-        "We are done with your broken promises.", "Your support is useless.", "This is a disgrace and we want our money back.",
-        "I have never seen such a terrible service.", "Nobody here trusts this product any more, it is a disaster.",
-        "We will cancel if this garbage is not fixed.", "How can you ship something this awful?",
-        "We feel cheated and ignored.", "This is the fifth horrible failure in {n} days.",
+        "This is absolutely unacceptable.",
+        "I am furious.",
+        "Worst software we have ever paid for.",
+        "We are done with your broken promises.",
+        "Your support is useless.",
+        "This is a disgrace and we want our money back.",
+        "I have never seen such a terrible service.",
+        "Nobody here trusts this product any more, it is a disaster.",
+        "We will cancel if this garbage is not fixed.",
+        "How can you ship something this awful?",
+        "We feel cheated and ignored.",
+        "This is the fifth horrible failure in {n} days.",
     ),
     (
-        "I'm really angry about this.", "This is very disappointing.", "We are losing patience.",
-        "It is a bad experience again.", "Honestly, this is a mess.", "We are unhappy and thinking about alternatives.",
-        "This keeps failing and nobody seems to care.", "We complained about the same problem before.",
-        "That is a poor show for what we pay.", "I am fed up with these errors.", "My team hates working with this now.",
+        "I'm really angry about this.",
+        "This is very disappointing.",
+        "We are losing patience.",
+        "It is a bad experience again.",
+        "Honestly, this is a mess.",
+        "We are unhappy and thinking about alternatives.",
+        "This keeps failing and nobody seems to care.",
+        "We complained about the same problem before.",
+        "That is a poor show for what we pay.",
+        "I am fed up with these errors.",
+        "My team hates working with this now.",
         "It is getting worse with every update.",
     ),
     (
-        "It is a bit frustrating.", "This is annoying.", "Not great, to be honest.", "We expected better.",
-        "It slows us down.", "I'm confused by this.", "That is rather inconvenient.", "I was hoping that this had been fixed.",
-        "It's the second time I ask.", "The answer that I got before did not help.", "I find this quite cumbersome.",
+        "It is a bit frustrating.",
+        "This is annoying.",
+        "Not great, to be honest.",
+        "We expected better.",
+        "It slows us down.",
+        "I'm confused by this.",
+        "That is rather inconvenient.",
+        "I was hoping that this had been fixed.",
+        "It's the second time I ask.",
+        "The answer that I got before did not help.",
+        "I find this quite cumbersome.",
         "It makes our work harder than it should be.",
     ),
     (
-        "This is for our records.", "I could not find it in the documentation.", "I'm asking for {who}.",
-        "We noticed it {when}.", "It concerns our main workspace.", "Our account has {n} users at the moment.",
-        "I looked in the settings.", "This came up in a meeting.", "It is about {feature}.", "I have one question.",
-        "We use {browser} here.", "Please see the details.",
+        "This is for our records.",
+        "I could not find it in the documentation.",
+        "I'm asking for {who}.",
+        "We noticed it {when}.",
+        "It concerns our main workspace.",
+        "Our account has {n} users at the moment.",
+        "I looked in the settings.",
+        "This came up in a meeting.",
+        "It is about {feature}.",
+        "I have one question.",
+        "We use {browser} here.",
+        "Please see the details.",
     ),
     (
-        "Otherwise we are happy with it.", "You have been helpful before, so I'm asking again.", "We like {feature}.",
-        "Your team is usually quick, thanks for that.", "The new {feature} looks nice.", "It works well for us in general.",
-        "We're glad that we switched.", "I'm sure that there is an easy answer.", "Good work on the last update.",
-        "My colleagues enjoy using it.", "We appreciate your patience with us.", "Things run smoothly apart from this.",
+        "Otherwise we are happy with it.",
+        "You have been helpful before, so I'm asking again.",
+        "We like {feature}.",
+        "Your team is usually quick, thanks for that.",
+        "The new {feature} looks nice.",
+        "It works well for us in general.",
+        "We're glad that we switched.",
+        "I'm sure that there is an easy answer.",
+        "Good work on the last update.",
+        "My colleagues enjoy using it.",
+        "We appreciate your patience with us.",
+        "Things run smoothly apart from this.",
     ),
     (
-        "We love the product!", "{feature} is brilliant, it saves us hours.", "Fantastic support last time, thank you so much!",
-        "You are the best, really.", "We are delighted with how well it works.", "Great job on {feature}, the team is thrilled!",
-        "I recommend you to everybody, it is excellent.", "This is the best tool that we have bought in years.",
-        "Amazing update, everyone here is impressed!", "We are very happy and want to do more with it.",
-        "Wonderful work, keep it up!", "Perfect so far, just one small thing.",
+        "We love the product!",
+        "{feature} is brilliant, it saves us hours.",
+        "Fantastic support last time, thank you so much!",
+        "You are the best, really.",
+        "We are delighted with how well it works.",
+        "Great job on {feature}, the team is thrilled!",
+        "I recommend you to everybody, it is excellent.",
+        "This is the best tool that we have bought in years.",
+        "Amazing update, everyone here is impressed!",
+        "We are very happy and want to do more with it.",
+        "Wonderful work, keep it up!",
+        "Perfect so far, just one small thing.",
     ),
-)  # fmt: skip
+)
 """Sentences by mood: furious, angry, annoyed, neutral, friendly, delighted."""
 
 EMOJI: tuple[tuple[str, ...], ...] = (

@@ -1,19 +1,24 @@
-"""First messages of support tickets, composed from a grammar: greeting, small talk, problem, mood, wish, farewell, and slips.
+"""First messages of support tickets, composed from a grammar.
 
-Every message is invented; the vocabulary stands in `tickets_phrases`. Mood has six levels from furious to delighted.
+A message is a greeting, small talk, a problem, a mood, a wish and a farewell, some left out, with slips. Every one
+is invented; the words stand in `tickets_phrases` and `tickets_problems`. Mood has six levels, furious to delighted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from training.synthetic import tickets_phrases as phrases
 from training.synthetic.plans import PRODUCT_FEATURES
+from training.synthetic.tickets_problems import PROBLEMS
 
-TOPICS: tuple[str, ...] = tuple(phrases.PROBLEMS)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+TOPICS: tuple[str, ...] = tuple(PROBLEMS)
 MOODS = len(phrases.MOOD_LINES)
 DRAWS_PER_TEXT = 40
 """Uniform values that one text may use."""
@@ -69,7 +74,7 @@ def compose(topic: str, mood: int, feature: int, urgent: bool, draws: NDArray[np
     opening = dice.pick(phrases.MOOD_LINES[mood]) if dice.chance(0.5) else ""
     if opening:
         parts.append(opening)
-    parts.append(dice.pick(phrases.PROBLEMS[topic]))
+    parts.append(dice.pick(PROBLEMS[topic]))
     if dice.chance(0.55):
         parts.append(dice.pick(phrases.DETAILS))
     if dice.chance(0.35 if mood <= 1 else 0.15):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from training.synthetic.accounts import Population
 from training.synthetic.calendar import DAY_US, HOUR_US, Calendar
-from training.synthetic.history import History
 from training.synthetic.treatments import ACTIONS
+
+if TYPE_CHECKING:
+    from training.synthetic.accounts import Population
+    from training.synthetic.history import History
 
 _TIME = pa.timestamp("us", "UTC")
 _MAIL_RATE = 1 / 12
 _NPS_EVERY_DAYS = 90
 _NPS_ANSWERS = 0.45
+_CLICKS = 0.3
 _CALL_ACTION = ACTIONS.index("schedule_success_call")
 
 _Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
@@ -34,7 +39,7 @@ def engagement_table(
     large = population.traits.segment > 0
     offset = (population.utc_offset_hours * HOUR_US).astype(np.int64)
 
-    def drawn(rate: NDArray[np.float64]) -> _Rows:
+    def drawn(rate: NDArray[np.floating]) -> _Rows:
         account, day = np.nonzero(history.active & (rng.random((n, days)) < rate))
         at = calendar.at(day) + _office_hours(rng, offset[account])
         person = (rng.random(account.size) * people[account, day]).astype(np.int64)
@@ -44,11 +49,14 @@ def engagement_table(
     mail = drawn(_MAIL_RATE * (np.arange(days)[None, :] < gone[:, None]))
     day_of_mail = (mail[1] // DAY_US - calendar.epoch_day).astype(np.int64)
     likes = 1.0 / (1.0 + np.exp(0.75 - 0.7 * well[mail[0], day_of_mail]))
-    opened = _after(mail, rng.random(mail[0].size) < likes, rng, 30.0, history, calendar)
-    clicked = _after(opened, rng.random(opened[0].size) < 0.3, rng, 0.5, history, calendar)  # noqa: PLR2004
+    opened = _after(
+        mail, rng.random(mail[0].size) < likes, rng, hours=30.0, history=history, calendar=calendar
+    )
+    clicks = rng.random(opened[0].size) < _CLICKS
+    clicked = _after(opened, clicks, rng, hours=0.5, history=history, calendar=calendar)
     account, day = np.nonzero(history.active & (np.arange(days)[None, :] == gone[:, None]))
-    unsubscribed = (account, calendar.at(day) + _office_hours(rng, offset[account]), np.zeros(account.size, np.int64),
-                    np.full(account.size, np.nan))  # fmt: skip
+    at = calendar.at(day) + _office_hours(rng, offset[account])
+    unsubscribed = (account, at, np.zeros(account.size, np.int64), np.full(account.size, np.nan))
     new = history.onboarded_day[:, None] < 0
     kinds = {
         "email_sent": mail,
@@ -57,7 +65,7 @@ def engagement_table(
         "call": drawn((0.008 + 0.010 * large[:, None]) * np.exp(-0.15 * well)),
         "meeting": drawn((0.002 + 0.008 * large[:, None]) * np.exp(0.25 * well)),
         "training_completed": drawn((0.003 + 0.010 * new) * np.exp(0.35 * well)),
-        "nps": _surveys(history, calendar, rng, offset, people),
+        "nps": _surveys(history, calendar, rng, offset=offset, people=people),
         "sponsor_contact": drawn((0.002 + 0.006 * large[:, None]) * np.exp(0.45 * well)),
         "unsubscribed": unsubscribed,
     }
@@ -67,7 +75,7 @@ def engagement_table(
 
 def _office_hours(rng: np.random.Generator, offset: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return times within the UTC day that are mostly office hours at *offset* from UTC, in microseconds."""
-    local = (rng.triangular(7.5, 11.0, 18.5, offset.shape[0]) * HOUR_US).astype(np.int64)
+    local = (rng.triangular(7.5, 11.0, 18.5, offset.size) * HOUR_US).astype(np.int64)
     return (local - offset) % DAY_US
 
 
@@ -78,9 +86,15 @@ def _unsubscribed_from(rng: np.random.Generator, well: NDArray[np.float64], days
 
 
 def _after(
-    rows: _Rows, chosen: NDArray[np.bool_], rng: np.random.Generator, hours: float, history: History, calendar: Calendar
+    rows: _Rows,
+    chosen: NDArray[np.bool_],
+    rng: np.random.Generator,
+    *,
+    hours: float,
+    history: History,
+    calendar: Calendar,
 ) -> _Rows:
-    """Return the *chosen* rows again, some hours later, where the account is still active and data has not ended."""
+    """Return the *chosen* rows some hours later, where the account is active and data has not ended."""
     account, person, score = rows[0][chosen], rows[2][chosen], rows[3][chosen]
     at = rows[1][chosen] + (rng.exponential(hours, account.size) * HOUR_US).astype(np.int64) + 1_000_000
     day = at // DAY_US - calendar.epoch_day
@@ -93,15 +107,18 @@ def _surveys(
     history: History,
     calendar: Calendar,
     rng: np.random.Generator,
+    *,
     offset: NDArray[np.int64],
     people: NDArray[np.int64],
 ) -> _Rows:
-    n, days = history.health.shape
+    n, days = len(offset), calendar.days
     turn = rng.integers(0, _NPS_EVERY_DAYS, n)
     asked = history.paying & ((np.arange(days)[None, :] + turn[:, None]) % _NPS_EVERY_DAYS == 0)
     account, day = np.nonzero(asked & (rng.random((n, days)) < _NPS_ANSWERS))
     lean = 0.8 * rng.standard_normal(n)
-    liking = 7.2 + 1.5 * history.health[account, day] + lean[account] + 1.2 * rng.standard_normal(account.size)
+    liking = (
+        7.2 + 1.5 * history.health[account, day] + lean[account] + 1.2 * rng.standard_normal(account.size)
+    )
     at = calendar.at(day) + _office_hours(rng, offset[account])
     person = (rng.random(account.size) * people[account, day]).astype(np.int64)
     return account, at, person, np.clip(np.round(liking), 0, 10)
@@ -148,7 +165,8 @@ def _table(population: Population, kinds: dict[str, _Rows]) -> pa.Table:
             "kind": pa.array([names[k] for k in kind], pa.string()),
             "score": pa.array(score, mask=np.isnan(score)),
             "person_id": pa.array(
-                [f"{population.ids[a]}-p{p + 1:02d}" for a, p in zip(account, person, strict=True)], pa.string()
+                [f"{population.ids[a]}-p{p + 1:02d}" for a, p in zip(account, person, strict=True)],
+                pa.string(),
             ),
         }
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from training.synthetic.accounts import Population
 from training.synthetic.calendar import HOUR_US, Calendar
-from training.synthetic.history import History
 from training.synthetic.treatments import ACTIONS, OUTCOME_DAYS
 from training.synthetic.truth import treatment_id
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.synthetic.accounts import Population
+    from training.synthetic.history import History
 
 _TIME = pa.timestamp("us", "UTC")
 
@@ -20,8 +25,8 @@ def treatment_table(
 ) -> pa.Table:
     """Return the `treatments` table of a block.
 
-    `propensity` is the chance of the arm that was drawn. Outcomes are those of the 90 days after the day of treatment
-    and are null while these have not passed.
+    `propensity` is the chance of the arm that was drawn. Outcomes are those of the 90 days after the day of
+    treatment and are null while these have not passed.
     """
     draws = sorted(history.treatments, key=lambda draw: (draw.account, draw.day))
     m = len(draws)
@@ -30,7 +35,7 @@ def treatment_table(
     treated = np.array([draw.treated for draw in draws], dtype=np.bool_)
     chance = np.array([draw.propensity for draw in draws], dtype=np.float64)
     mrr = np.array([draw.mrr for draw in draws], dtype=np.float64)
-    open_ = day + OUTCOME_DAYS >= calendar.days
+    open_ = day + 1 + OUTCOME_DAYS >= calendar.days
     last = np.minimum(day + OUTCOME_DAYS, calendar.days - 1)
     left = _counted(history.left, account, day, last)
     expanded = _counted(history.expanded, account, day, last)
@@ -41,7 +46,9 @@ def treatment_table(
                 [treatment_id(population.ids[a], d) for a, d in zip(account, day, strict=True)], pa.string()
             ),
             "account_id": pa.array([population.ids[a] for a in account], pa.string()),
-            "treated_at": pa.array(calendar.at(day) + (rng.uniform(8, 20, m) * HOUR_US).astype(np.int64)).cast(_TIME),
+            "treated_at": pa.array(
+                calendar.at(day) + (rng.uniform(8, 20, m) * HOUR_US).astype(np.int64)
+            ).cast(_TIME),
             "action": pa.array([ACTIONS[draw.action] for draw in draws], pa.string()),
             "arm": pa.array(["treated" if t else "held_out" for t in treated], pa.string()),
             "propensity": pa.array(np.round(np.where(treated, chance, 1.0 - chance), 6)),
@@ -69,6 +76,6 @@ def _mrr_after(
     account: NDArray[np.int64],
     last: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Return the MRR right after day *last*, when changes of that day hold; on the last day of all, that day's."""
+    """Return the MRR on the day after *last*, when the changes of that day hold; shape (m,)."""
     following = np.minimum(last + 1, history.mrr.shape[1] - 1)
     return np.asarray(history.mrr[account, following])

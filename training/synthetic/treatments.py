@@ -1,19 +1,22 @@
-"""Past actions under a randomised policy: who was drawn, with which chance, and what an action does to the hazards.
+"""Past actions under a randomised policy: who was drawn, with which chance, and what an action does.
 
-What an action does depends on the account: it helps some, does nothing to many, and harms a few (sleeping dogs).
+What an action does depends on the account: it helps some, does nothing to many, and harms a few (sleeping
+dogs).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from training.synthetic.state import limit_proximity
 
 if TYPE_CHECKING:
-    from training.synthetic.dynamics import State, Traits
+    from numpy.typing import NDArray
+
+    from training.synthetic.state import State, Traits
 
 ACTIONS = (
     "propose_offer_within_bands",
@@ -34,7 +37,7 @@ _SLICE_START = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """m draws of the policy on one day: positions, action, whether treated, chance of treatment, and log-hazard effects.
+    """m draws of the policy on one day: positions, action, arm, chance of treatment, log-hazard effects.
 
     `effect_churn` and `effect_upsell` are what the action does if it is taken, whichever arm was drawn.
     """
@@ -68,11 +71,16 @@ def propensity(
     chance = chance + np.array([-0.05, -0.10, 0.10, 0.0, 0.05])[action] * (plan - 1.5)
     chance = chance + np.array([-0.10, 0.0, 0.05, 0.20, 0.0])[action] * (tenure_days < 180)  # noqa: PLR2004 half a year
     chance = chance - 0.2 * overdue
-    return np.clip(chance, *PROPENSITY_RANGE)
+    clipped: NDArray[np.float64] = np.clip(chance, *PROPENSITY_RANGE)
+    return clipped
 
 
 def effects(
-    action: NDArray[np.int64], traits: Traits, state: State, full: NDArray[np.float64], day: NDArray[np.float64]
+    action: NDArray[np.int64],
+    traits: Traits,
+    state: State,
+    full: NDArray[np.float64],
+    day: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the effects of *action* on the log hazards of (churn, upsell), shape (m,) each.
 
@@ -117,7 +125,6 @@ def arrivals(
     event: NDArray[np.float64],
     traits: Traits,
     state: State,
-    limit_proximity: Callable[[Traits, State], NDArray[np.float64]],
     day: int | NDArray[np.int64],
 ) -> Arrivals:
     """Draw the day's arrivals out of the event values, and apply those that are treated to *state*.
@@ -128,7 +135,6 @@ def arrivals(
         event: The day's uniform event draw, shape (n,).
         traits: Of the n accounts.
         state: Of the same; effects are written into it.
-        limit_proximity: How full the fullest limit is, as a log.
         day: World day, one for all or one each.
     """
     index = np.flatnonzero((event >= _SLICE_START) & (event < _SLICE_START + ARRIVAL_RATE))
@@ -155,7 +161,7 @@ def set_effects(
     upsell: NDArray[np.float64],
     day: NDArray[np.float64],
 ) -> None:
-    """Let log-hazard effects act on the accounts at *index* from the day after *day*, for the effects' window."""
+    """Let effects act on the accounts at *index* from the day after *day* on, for 60 days."""
     state.effect_churn[index] = churn
     state.effect_upsell[index] = upsell
     state.effect_until[index] = day + EFFECT_DAYS

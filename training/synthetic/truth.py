@@ -1,32 +1,40 @@
-"""The truth that a synthetic world can tell: probabilities and effects by simulating futures with the world's own law.
+"""The truth that a synthetic world can tell, by simulating futures with the world's own law.
 
-From the full latent state of an account at a month's end, futures of 90 days are simulated with exactly the functions
-that made the history (`dynamics.step`): unknown incidents, payments, treatments and plan changes are drawn anew. Leaving is
-not drawn: each future is drawn given that the account stays, and the day's probabilities of leaving, `c_t`, and of an
-upsell, `u_t`, are integrated. That is a Rao-Blackwell estimate: unbiased, with far less noise than counting. With
-`S_t = prod_{s<=t} (1 - c_s)`:
+From the full latent state of an account at a month's end, futures of 90 days are simulated with exactly the
+functions that made the history (`dynamics.step`): unknown incidents, payments, treatments and plan changes
+are drawn anew. Leaving is not drawn: each future is drawn given that the account stays, and the day's
+probabilities of leaving, `c_t`, and of an upsell, `u_t`, are integrated. That is a Rao-Blackwell estimate:
+unbiased, with far less noise than counting. With `S_t = prod_{s<=t} (1 - c_s)`, and `N_t` 1 while the future
+had no upsell before t, else 0:
 
     P(churn within H)  = mean over futures of 1 - S_H
-    P(upsell within H) = mean over futures of the sum over t <= H of S_{t-1} u_t while the future had no upsell before t
+    P(upsell within H) = mean over futures of sum_{t<=H} S_{t-1} N_t u_t   (held at most 1)
 
-Futures come in mirrored pairs (antithetic variates). The effect of a treatment is the difference between two such means, one
-with the action applied and one without, from the same state and with the same random numbers.
+Futures come in mirrored pairs (antithetic variates). The effect of a treatment is the difference between two
+such means, one with the action applied and one without, from the same state and with the same random numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from training.synthetic.accounts import Population
-from training.synthetic.calendar import Calendar
-from training.synthetic.dynamics import State, Traits, draw_mirrored, hazards, limit_proximity, step
-from training.synthetic.history import History
+from training.synthetic.dynamics import step
+from training.synthetic.hazards import hazards
+from training.synthetic.state import State, draw_mirrored, limit_proximity
 from training.synthetic.streams import Purpose, stream
 from training.synthetic.treatments import ACTIONS, OUTCOME_DAYS, set_effects
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.synthetic.accounts import Population
+    from training.synthetic.calendar import Calendar
+    from training.synthetic.history import History
+    from training.synthetic.state import Traits
 
 HORIZONS_DAYS = (30, 60, 90)
 _TIME = pa.timestamp("us", "UTC")
@@ -48,6 +56,7 @@ def simulate_futures(
     day: NDArray[np.int64],
     calendar: Calendar,
     rng: np.random.Generator,
+    *,
     paths: int,
 ) -> Futures:
     """Return the probabilities of m accounts from the end of *day* on.
@@ -84,7 +93,7 @@ def simulate_futures(
 
 
 def hazard_table(
-    population: Population, history: History, calendar: Calendar, seed: int, block: int, paths: int
+    population: Population, history: History, calendar: Calendar, *, seed: int, block: int, paths: int
 ) -> pa.Table:
     """Return the truth of hazards: one row a paying account and month end, with health and probabilities."""
     snapshots = [snapshot for snapshot in history.snapshots if snapshot[1].size]
@@ -94,7 +103,7 @@ def hazard_table(
     day = np.repeat([day for day, _, _ in snapshots], [accounts.size for _, accounts, _ in snapshots])
     traits, state = population.traits.take(accounts), joined([state for _, _, state in snapshots])
     rng = stream(seed, Purpose.TRUTH, block)
-    futures = simulate_futures(traits, state, day, calendar, rng, paths)
+    futures = simulate_futures(traits, state, day, calendar, rng, paths=paths)
     churn, _, upsell = hazards(traits, state, day, limit_proximity(traits, state))
     columns = {
         "account_id": pa.array([population.ids[account] for account in accounts], pa.string()),
@@ -111,15 +120,18 @@ def hazard_table(
 
 def joined(states: list[State]) -> State:
     """Return the entries of *states* one after another."""
-    return State(*(np.concatenate([getattr(state, name) for state in states]) for name in State.__dataclass_fields__))
+    return State(
+        *(np.concatenate([getattr(state, name) for state in states]) for name in State.__dataclass_fields__)
+    )
 
 
 def effect_table(
-    population: Population, history: History, calendar: Calendar, seed: int, block: int, paths: int
+    population: Population, history: History, calendar: Calendar, *, seed: int, block: int, paths: int
 ) -> pa.Table:
     """Return the truth of treatments: one row a draw of the policy, whichever arm it got.
 
-    `effect_retained_90d` and `effect_expanded_90d` are probabilities with the action less probabilities without it.
+    `effect_retained_90d` and `effect_expanded_90d` are probabilities with the action less probabilities
+    without it.
     """
     draws = history.treatments
     if not draws:
@@ -138,13 +150,15 @@ def effect_table(
         start = state.take(everyone)
         set_effects(start, everyone, churn, upsell, day.astype(np.float64))
         rng = stream(seed, Purpose.TRUTH_TREATMENTS, block)
-        arms[arm] = simulate_futures(traits, start, day, calendar, rng, paths)
+        arms[arm] = simulate_futures(traits, start, day, calendar, rng, paths=paths)
     column = HORIZONS_DAYS.index(OUTCOME_DAYS)
     retained = {arm: 1.0 - futures.churn[:, column] for arm, futures in arms.items()}
     expanded = {arm: futures.upsell[:, column] for arm, futures in arms.items()}
     return pa.table(
         {
-            "treatment_id": pa.array([treatment_id(population.ids[d.account], d.day) for d in draws], pa.string()),
+            "treatment_id": pa.array(
+                [treatment_id(population.ids[d.account], d.day) for d in draws], pa.string()
+            ),
             "account_id": pa.array([population.ids[d.account] for d in draws], pa.string()),
             "action": pa.array([ACTIONS[d.action] for d in draws], pa.string()),
             "retained_probability_90d_treated": pa.array(np.round(retained["treated"], _DECIMALS)),

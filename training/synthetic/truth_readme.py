@@ -1,8 +1,13 @@
 """The page that lies beside the truth files and says what they hold."""
 
+# ruff: noqa: E501 - the page is Markdown, whose tables and paragraphs are not wrapped at this width
+
 from __future__ import annotations
 
-from training.synthetic.settings import WorldSettings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from training.synthetic.settings import WorldSettings
 
 _PAGE = """# The truth of this synthetic world
 

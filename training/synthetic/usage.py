@@ -1,33 +1,42 @@
 """What a healthy or unwell account does in the product: the `usage_daily` and `feature_usage` tables.
 
-Counts follow the latent health through chance and through a second slow process that has nothing to do with churn, so that
-the tables carry the signal but not the answer.
+Counts follow the latent health through chance and through a second slow process that has nothing to do with
+churn, so that the tables carry the signal but not the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from training.synthetic.accounts import Population
-from training.synthetic.calendar import Calendar
-from training.synthetic.history import History
 from training.synthetic.plans import FEATURES_AVAILABLE, PRODUCT_FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from training.synthetic.accounts import Population
+    from training.synthetic.calendar import Calendar
+    from training.synthetic.history import History
 
 METRICS = ("logins", "active_users", "sessions", "api_calls", "events", "invites", "storage_gb")
 _MOOD_REVERSION = 0.04
 _MOOD_SD = 0.35
 _STORAGE_EVERY_DAYS = 7
-_FEATURE_EXPONENT = 1.1
+_FEATURE_EXPONENT = 1.0
 _DAY = pa.date32()
 
 
 def usage_tables(
-    population: Population, history: History, calendar: Calendar, impact: NDArray[np.float64], rng: np.random.Generator
+    population: Population,
+    history: History,
+    calendar: Calendar,
+    impact: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> tuple[Iterator[pa.Table], NDArray[np.int64]]:
     """Return the parts of `usage_daily`, one a metric, and the sessions of each day, shape (n, days).
 
@@ -56,7 +65,9 @@ def usage_tables(
     noise = np.exp(0.25 * rng.standard_normal((n, days)))
     api_calls = np.round(np.exp(level) * (0.55 + 0.5 * season) * noise) * history.active
     newcomer = 1.0 + 4.0 * (history.onboarded_day[:, None] < 0) * (population.first_day[:, None] >= 0)
-    invites = rng.poisson(0.004 * newcomer * users * np.exp(np.clip(0.4 * health, -1.5, 1.5)) * season * history.active)
+    invites = rng.poisson(
+        0.004 * newcomer * users * np.exp(np.clip(0.4 * health, -1.5, 1.5)) * season * history.active
+    )
     weekly = history.active & (np.arange(days) % _STORAGE_EVERY_DAYS == 0)
     starts = history.active & ~np.pad(history.active, ((0, 0), (1, 0)))[:, :-1]
     storage = np.where(weekly | starts, np.round(np.exp(history.log_storage), 3), 0.0)
@@ -93,13 +104,14 @@ def feature_table(
     history: History,
     calendar: Calendar,
     impact: NDArray[np.float64],
+    *,
     sessions: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> pa.Table:
     """Return the `feature_usage` table of a block.
 
-    Each account takes up its plan's features one after another, the sooner the healthier it is, and uses them by a taste
-    of its own; advanced ones more when it is well.
+    Each account takes up its plan's features one after another, the sooner the healthier it is, and uses them
+    by a taste of its own; advanced ones more when it is well.
 
     Args:
         population: The n accounts.
@@ -112,7 +124,10 @@ def feature_table(
     n, days = sessions.shape
     taste = rng.gamma(0.6, 1.0, (n, len(PRODUCT_FEATURES)))
     taste /= taste.sum(axis=1, keepdims=True)
-    takes_up = rng.exponential(150.0, (n, len(PRODUCT_FEATURES))) * np.exp(-0.4 * population.traits.health_mean)[:, None]
+    takes_up = (
+        rng.exponential(150.0, (n, len(PRODUCT_FEATURES)))
+        * np.exp(-0.4 * population.traits.health_mean)[:, None]
+    )
     takes_up *= np.arange(len(PRODUCT_FEATURES)) / 8.0
     age = np.arange(days)[None, :] - population.first_day[:, None]
     lively = np.exp(np.clip(0.35 * history.health, -1.2, 1.2))
@@ -123,7 +138,7 @@ def feature_table(
     for f, feature in enumerate(PRODUCT_FEATURES):
         used = (available > f) & (age >= takes_up[:, f : f + 1]) & (sessions > 0)
         account, day = np.nonzero(used)
-        mean = 1.6 * taste[account, f] * volume[account, day]
+        mean = 1.2 * taste[account, f] * volume[account, day]
         if feature.tier == "advanced":
             mean = mean * lively[account, day]
         count = rng.poisson(mean)

@@ -1,16 +1,15 @@
-"""The synthetic world as a whole: settings in; raw tables, truth, plans and facts out, complete or not at all.
+"""The synthetic world as a whole: settings in; tables, truth and plans out, complete or not at all.
 
-Accounts are made in blocks of 250; every block has its own random streams and knows of the others only the incidents that
-they share, so memory is bounded by a block and the order of work changes nothing.
+Accounts are made in blocks of 250; every block has its own random streams and knows of the others only the
+incidents that they share, so memory is bounded by a block and the order of work changes nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import yaml
 
 from feature_repo.tables.dataset import DatasetInfo, save_dataset_info
@@ -36,6 +35,11 @@ from training.synthetic.writing import (
     replaced_when_complete,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
 Progress = Callable[[str, int, int], None]
 STAGE = "Simulating accounts"
 
@@ -45,8 +49,8 @@ def generate(
 ) -> WorldReport:
     """Make the synthetic world of *settings* at *dest*; an earlier synthetic world there is replaced.
 
-    Equal settings give equal tables. The world appears at *dest* only when it is complete; until then, and after an
-    interruption, *dest* is as it was.
+    Equal settings give equal tables. The world appears at *dest* only when it is complete; until then, and
+    after an interruption, *dest* is as it was.
 
     Args:
         settings: What world to make.
@@ -72,7 +76,7 @@ def generate(
                 if first % settings.part_accounts == 0 and block:
                     raw.end_part()
                     truth.end_part()
-                _block(settings, calendar, block, shared, raw, truth)
+                _block(settings, calendar, block, shared, raw=raw, truth=truth)
                 tell(STAGE, first + settings.block_size(block), settings.accounts)
         info = DatasetInfo(
             name=f"synthetic-{settings.accounts}x{settings.days}-seed{settings.seed}",
@@ -92,6 +96,7 @@ def _block(
     calendar: Calendar,
     block: int,
     shared: failing.Incidents,
+    *,
     raw: PartWriter,
     truth: PartWriter,
 ) -> None:
@@ -113,15 +118,29 @@ def _block(
     pieces, sessions = usage_tables(people, history, calendar, impact, rng(Purpose.USAGE))
     for piece in pieces:
         raw.add("usage_daily", part, piece)
-    features = feature_table(people, history, calendar, impact, sessions, rng(Purpose.FEATURE_USAGE))
+    features = feature_table(
+        people, history, calendar, impact, sessions=sessions, rng=rng(Purpose.FEATURE_USAGE)
+    )
     raw.add("feature_usage", part, features)
     raw.add("support_tickets", part, ticket_table(people, history, calendar, impact, rng(Purpose.TICKETS)))
     raw.add("invoices", part, invoice_table(people, history, calendar, rng(Purpose.INVOICES)))
     raw.add("engagements", part, engagement_table(people, history, calendar, rng(Purpose.ENGAGEMENTS)))
-    raw.add("incidents", part, failing.incident_table(met, people.ids, f"syn-b{block:04d}-n", calendar.end_us))
+    raw.add(
+        "incidents", part, failing.incident_table(met, people.ids, f"syn-b{block:04d}-n", calendar.end_us)
+    )
     raw.add("treatments", part, treatment_table(people, history, calendar, rng(Purpose.TREATMENTS)))
-    truth.add("hazards", part, hazard_table(people, history, calendar, seed, block, paths), HAZARDS_SCHEMA)
-    truth.add("treatment_effects", part, effect_table(people, history, calendar, seed, block, paths), EFFECTS_SCHEMA)
+    truth.add(
+        "hazards",
+        part,
+        hazard_table(people, history, calendar, seed=seed, block=block, paths=paths),
+        HAZARDS_SCHEMA,
+    )
+    truth.add(
+        "treatment_effects",
+        part,
+        effect_table(people, history, calendar, seed=seed, block=block, paths=paths),
+        EFFECTS_SCHEMA,
+    )
 
 
 def _silently(_stage: str, _done: int, _total: int) -> None:

@@ -1,14 +1,12 @@
-"""The world on disk: contract-shaped Parquet files in a temporary folder that becomes the destination all at once."""
+"""The world on disk: Parquet files in a temporary folder that becomes the destination all at once."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +17,10 @@ from feature_repo.tables.dataset import FILE_NAME as DATASET_FILE
 from feature_repo.tables.dataset import load_dataset_info
 from feature_repo.tables.registry import TABLES, table
 from training.synthetic.settings import SyntheticWorldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
 
 CATALOGUE_FILE = "catalogue.yaml"
 TRUTH_FOLDER = "truth"
@@ -31,6 +33,7 @@ _ARROW = {
     Kind.DATE: pa.date32(),
     Kind.TIME: pa.timestamp("us", "UTC"),
 }
+_ENCODED = pa.dictionary(pa.int32(), pa.string())
 
 
 def contract_schema(name: str) -> pa.Schema:
@@ -39,7 +42,7 @@ def contract_schema(name: str) -> pa.Schema:
 
 
 class PartWriter:
-    """Writes tables as folders of part files; each added piece is one row group, so that memory holds one piece."""
+    """Writes tables as folders of part files, one row group a piece, so that memory holds one piece."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -49,24 +52,26 @@ class PartWriter:
     def add(self, name: str, part: int, piece: pa.Table, schema: pa.Schema | None = None) -> None:
         """Append *piece* to part file *part* of table *name*.
 
-        Strings may come as dictionaries; readers get plain strings. The schema is the contract's unless one is given.
+        Strings may come as dictionaries; readers get plain strings. The schema is the contract's unless one
+        is given.
         """
         target = schema or contract_schema(name)
         if piece.schema.names != target.names:
-            raise SyntheticWorldError(f"{name}: columns are {piece.schema.names}: they should be {target.names}")
-        fields = [
-            field if pa.types.is_dictionary(have.type) else wanted
-            for field, have, wanted in zip(
-                (pa.field(f.name, pa.dictionary(pa.int32(), pa.string())) for f in target), piece.schema, target,
-                strict=True,
+            raise SyntheticWorldError(
+                f"{name}: columns are {piece.schema.names}: they should be {target.names}"
             )
-        ]  # fmt: skip
+        fields = [
+            pa.field(wanted.name, _ENCODED) if pa.types.is_dictionary(have.type) else wanted
+            for have, wanted in zip(piece.schema, target, strict=True)
+        ]
         shaped = piece.cast(pa.schema(fields))
         writer = self._writers.get(name)
         if writer is None:
             path = self._folder / name / f"part-{part:05d}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = pq.ParquetWriter(path, shaped.schema, compression="zstd", compression_level=1, store_schema=False)
+            writer = pq.ParquetWriter(
+                path, shaped.schema, compression="zstd", compression_level=1, store_schema=False
+            )
             self._writers[name] = writer
         writer.write_table(shaped, row_group_size=max(shaped.num_rows, 1))
         self.rows[name] = self.rows.get(name, 0) + shaped.num_rows
@@ -90,19 +95,24 @@ def refuse_other_content(dest: Path, *, force: bool) -> None:
     """Refuse a *dest* that holds something which is not a synthetic world.
 
     Raises:
-        SyntheticWorldError: *dest* is a file, holds something else and *force* is not set, or is a folder that people
-            work in (the current one, or one above it or above the home folder).
+        SyntheticWorldError: *dest* is a file, holds something else and *force* is not set, or is a folder
+            that people work in (the current one, or one above it or above the home folder).
     """
     if dest.is_symlink() or (dest.exists() and not dest.is_dir()):
-        raise SyntheticWorldError(f"{dest} is not a folder: give a folder that does not exist yet, or an empty one")
+        raise SyntheticWorldError(
+            f"{dest} is not a folder: give a folder that does not exist yet, or an empty one"
+        )
     if not dest.exists() or not any(dest.iterdir()):
         return
     precious = (Path.cwd().resolve(), Path.home().resolve())
     if any(place == dest.resolve() or dest.resolve() in place.parents for place in precious):
-        raise SyntheticWorldError(f"{dest} holds the current or the home folder and is not replaced: give another folder")
+        raise SyntheticWorldError(
+            f"{dest} holds the current or the home folder and is not replaced: give another folder"
+        )
     if not force and not is_synthetic_world(dest):
         raise SyntheticWorldError(
-            f"{dest} is not empty and not a synthetic world: give another folder, or --force to replace what is there"
+            f"{dest} is not empty and not a synthetic world: "
+            "give another folder, or --force to replace what is there"
         )
 
 
@@ -118,7 +128,7 @@ def is_synthetic_world(folder: Path) -> bool:
 
 @contextmanager
 def replaced_when_complete(dest: Path) -> Iterator[Path]:
-    """Give an empty folder beside *dest* that takes its place when the block ends well, and vanishes otherwise.
+    """Give an empty folder beside *dest* that takes its place if the block ends well, else vanishes.
 
     Raises:
         SyntheticWorldError: The folder beside *dest* can't be made.
@@ -127,7 +137,9 @@ def replaced_when_complete(dest: Path) -> Iterator[Path]:
         dest.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{dest.name}-", suffix=".partial", dir=dest.parent))
     except OSError as error:
-        raise SyntheticWorldError(f"{dest}: can't be made: {error.strerror}: give a folder that may be written") from error
+        raise SyntheticWorldError(
+            f"{dest}: can't be made: {error.strerror}: give a folder that may be written"
+        ) from error
     made = work / "new"
     old = work / "old"
     try:

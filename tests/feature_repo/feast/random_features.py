@@ -16,8 +16,20 @@ from feature_repo.pipeline.views import VIEWS
 END = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 TEXTS = ("enterprise", "", "Größe", "中文", "🦊 fox", "x" * 300, "a,b:c")
 FLOATS = (0.0, -0.0, 1.5, -273.15, 5e-324, 1.7976931348623157e308, float("nan"), 1 / 3)
-INTS = (0, 1, -1, 127, 128, 4095, 4096, 2**31, -(2**31), 2**53, 2**63 - 1, -(2**63))
-AWKWARD_IDS = ("", " ", "acme-0001", "ACME-0001", "Zürich GmbH", "株式会社", "🦊", "a\nb", "x" * 500, "'; DROP", "%s*?[")
+INTS = (0, 1, -1, 127, 128, 4095, 4096, 2**31, -(2**31), 2**53, 2**62, -(2**63))
+AWKWARD_IDS = (
+    "",
+    " ",
+    "acme-0001",
+    "ACME-0001",
+    "Zürich GmbH",
+    "株式会社",
+    "🦊",
+    "a\nb",
+    "x" * 500,
+    "'; DROP",
+    "%s*?[",
+)
 
 
 def random_column(feature: Feature, rows: int, rng: np.random.Generator) -> pa.Array:
@@ -28,13 +40,17 @@ def random_column(feature: Feature, rows: int, rng: np.random.Generator) -> pa.A
         return pa.array(values, pa.float64(), mask=mask)
     if feature.dtype == "Int64":
         odd = np.array(INTS, dtype=np.int64)[rng.integers(0, len(INTS), rows)]
-        return pa.array(np.where(rng.random(rows) < 0.3, odd, rng.integers(0, 400, rows)), pa.int64(), mask=mask)
+        return pa.array(
+            np.where(rng.random(rows) < 0.3, odd, rng.integers(0, 400, rows)), pa.int64(), mask=mask
+        )
     if feature.dtype == "Bool":
         return pa.array(rng.random(rows) < 0.5, pa.bool_(), mask=mask)
     return pa.array(np.array(TEXTS, dtype=object)[rng.integers(0, len(TEXTS), rows)], pa.string(), mask=mask)
 
 
-def write_view(folder: Path, spec: ViewSpec, accounts: Sequence[str], day_ends: Sequence[dt.datetime], seed: int) -> None:
+def write_view(
+    folder: Path, spec: ViewSpec, accounts: Sequence[str], day_ends: Sequence[dt.datetime], seed: int
+) -> None:
     """Write one view's file: a row for each account and day end."""
     rng = np.random.default_rng(seed)
     rows = len(accounts) * len(day_ends)
@@ -49,12 +65,14 @@ def write_view(folder: Path, spec: ViewSpec, accounts: Sequence[str], day_ends: 
     pq.write_table(pa.table(columns), target / f"{max(day_ends):%Y-%m}-{seed}.parquet")
 
 
-def write_features(folder: Path, accounts: Sequence[str], days: int = 2, seed: int = 7) -> None:
-    """Write every view; each lacks a tenth of the accounts, another tenth each time."""
+def write_features(
+    folder: Path, accounts: Sequence[str], days: int = 2, seed: int = 7, end: dt.datetime = END
+) -> None:
+    """Write every view for the days up to *end*; each lacks a tenth of the accounts, another tenth each time."""
     rng = np.random.default_rng(seed)
     for number, spec in enumerate(VIEWS):
         there = [account for account in accounts if rng.random() > 0.1]
-        write_view(folder, spec, there, [END - dt.timedelta(days=age) for age in range(days)], seed + number)
+        write_view(folder, spec, there, [end - dt.timedelta(days=age) for age in range(days)], seed + number)
 
 
 def row(spec: ViewSpec, account_id: str, time: dt.datetime, **values: object) -> dict[str, object]:

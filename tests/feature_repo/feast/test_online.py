@@ -22,7 +22,11 @@ def parsed(url):
         ("redis://localhost", [("localhost", "6379")], {"db": 0}),
         ("redis://cache:7000/2", [("cache", "7000")], {"db": 2}),
         ("redis://:12345@cache:7000/2", [("cache", "7000")], {"db": 2, "password": "12345"}),
-        ("redis://me:p%40ss=%22x@cache", [("cache", "6379")], {"db": 0, "username": "me", "password": 'p@ss="x'}),
+        (
+            "redis://me:p%40ss=%22x@cache",
+            [("cache", "6379")],
+            {"db": 0, "username": "me", "password": 'p@ss="x'},
+        ),
         ("rediss://cache:7000", [("cache", "7000")], {"db": 0, "ssl": True}),
         ("redis+cluster://a:7001,b", [("a", "7001"), ("b", "6379")], {}),
         ("redis+sentinel://a,b:26380/main/1", [("a", "26379"), ("b", "26380")], {"db": 1}),

@@ -40,7 +40,9 @@ def write_constant(settings, day_end, value, accounts=("a",), seed=1):
         write_view(settings.features_dir, spec, accounts, [day_end], seed * 100 + number)
     path = next((settings.features_dir / "usage").glob(f"*-{seed * 100}.parquet"))
     changed = path.with_suffix(".new")
-    duckdb.sql(f"COPY (SELECT * REPLACE ({value}::DOUBLE AS storage_gb) FROM '{path}') TO '{changed}' (FORMAT parquet)")
+    duckdb.sql(
+        f"COPY (SELECT * REPLACE ({value}::DOUBLE AS storage_gb) FROM '{path}') TO '{changed}' (FORMAT parquet)"
+    )
     changed.replace(path)
 
 
@@ -67,9 +69,9 @@ def test_apply_registers_sources_and_service(store):
     assert (source.timestamp_field, source.created_timestamp_column) == ("event_timestamp", "created")
     assert source.path.endswith("/features/usage/*.parquet")
     service = store.get_feature_service(SERVICE)
-    assert [(one.name, [field.name for field in one.features]) for one in service.feature_view_projections] == [
-        (spec.name, [feature.name for feature in spec.features]) for spec in VIEWS
-    ]
+    assert [
+        (one.name, [field.name for field in one.features]) for one in service.feature_view_projections
+    ] == [(spec.name, [feature.name for feature in spec.features]) for spec in VIEWS]
 
 
 def test_apply_forgets_a_view_that_is_no_longer_defined(store, settings):
@@ -218,7 +220,9 @@ def test_the_machines_time_zone_changes_nothing(settings):
         materialize(store, dt.datetime.fromisoformat({END.isoformat()!r}))
     """
     for zone in ("Pacific/Auckland", "America/Los_Angeles"):
-        subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env={**os.environ, "TZ": zone})
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)], check=True, env={**os.environ, "TZ": zone}
+        )
         assert online(open_store(settings), "usage:storage_gb") == 20
         with redis.Redis.from_url(settings.redis_url) as client:
             client.flushdb()
@@ -254,12 +258,20 @@ def test_a_failed_write_keeps_the_old_registry(store, settings, monkeypatch):
 def test_pushed_rows_are_read_at_once(store):
     """A pushed row is what the next read sees, nulls included."""
     time = END + dt.timedelta(hours=9)
-    rows = [row(view("usage"), "a", time, storage_gb=7.5, login_days_28d=3), row(view("usage"), "b", time.isoformat())]
+    rows = [
+        row(view("usage"), "a", time, storage_gb=7.5, login_days_28d=3),
+        row(view("usage"), "b", time.isoformat()),
+    ]
     assert push(store, "usage_push", rows, now=time) == 2
     assert online(store, "usage:storage_gb") == 7.5
     assert online(store, "usage:login_days_28d") == 3
     assert online(store, "usage:api_calls_28d") is None
-    assert push(store, "profile_push", [row(view("profile"), "a", time, segment="smb", onboarded=True)], now=time) == 1
+    assert (
+        push(
+            store, "profile_push", [row(view("profile"), "a", time, segment="smb", onboarded=True)], now=time
+        )
+        == 1
+    )
     assert online(store, "profile:segment") == "smb"
     assert online(store, "profile:onboarded") is True
 
@@ -273,7 +285,10 @@ def test_a_pushed_row_without_any_value_takes_the_old_values_away(store):
 
 def test_an_older_pushed_row_changes_nothing(store):
     """A late row does not replace a newer one, whether it comes alone or in one push with it."""
-    newer, older = row(view("usage"), "a", END, storage_gb=2.0), row(view("usage"), "a", END - DAY, storage_gb=1.0)
+    newer, older = (
+        row(view("usage"), "a", END, storage_gb=2.0),
+        row(view("usage"), "a", END - DAY, storage_gb=1.0),
+    )
     push(store, "usage_push", [newer, older], now=END)
     assert online(store, "usage:storage_gb") == 2
     push(store, "usage_push", [older], now=END)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from feature_repo.tables.files import literal
 from feature_repo.tables.registry import table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Rows = list[dict[str, Any]]
 
@@ -88,7 +90,7 @@ def write_parquet(folder: Path, name: str, rows: Rows) -> Path:
     ]
     con.execute(f"CREATE TABLE t ({', '.join(f'{c} {t}' for c, t in zip(columns, typed, strict=True))})")
     con.executemany(
-        f"INSERT INTO t VALUES ({', '.join('?' for _ in columns)})",
+        f"INSERT INTO t VALUES ({', '.join('?' for _ in columns)})",  # noqa: S608 - question marks only
         [[row[c] for c in columns] for row in rows],
     )
     path = folder / f"{name}.parquet"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -11,6 +11,10 @@ import pytest
 from feature_repo.tables.breach import Breach, Rule, Severity
 from feature_repo.tables.check import check
 from tests.feature_repo.tables.folders import Rows, contents, good, write_csv, write_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 Tables = dict[str, Rows]
 
@@ -26,13 +30,13 @@ def set_value(name: str, row: int, column: str, value: object) -> Callable[[Tabl
     return change
 
 
-def found(folder, rule: Rule) -> list[Breach]:
+def found(folder: Path, rule: Rule) -> list[Breach]:
     """Return the breaches of *rule* in *folder*."""
     return [breach for breach in check(folder).breaches if breach.rule is rule]
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_a_folder_that_fits_has_no_errors(tmp_path, form):
+def test_a_folder_that_fits_has_no_errors(tmp_path: Path, form: str) -> None:
     """The good folder passes as CSV and as Parquet, with its rows counted and only absences warned of."""
     report = check(write_folder(tmp_path, good(), form=form))
     assert report.errors == ()
@@ -76,7 +80,9 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("cell", "column", "rule"), CELLS)
-def test_one_bad_cell_is_one_breach_with_its_row_shown(tmp_path, cell, column, rule):
+def test_one_bad_cell_is_one_breach_with_its_row_shown(
+    tmp_path: Path, cell: tuple[str, int, str, Any], column: str, rule: Rule
+) -> None:
     """Each kind of bad value is found in its column, counts one row, and is shown with the row's key."""
     tables = good()
     set_value(*cell)(tables)
@@ -94,7 +100,9 @@ NUMERIC_CELLS = [c for c in CELLS if isinstance(c[0][3], int | float)]
 
 
 @pytest.mark.parametrize(("cell", "column", "rule"), NUMERIC_CELLS)
-def test_typed_columns_are_checked_as_text_is(tmp_path, cell, column, rule):
+def test_typed_columns_are_checked_as_text_is(
+    tmp_path: Path, cell: tuple[str, int, str, Any], column: str, rule: Rule
+) -> None:
     """A bad number in Parquet is found just as in CSV."""
     tables = good()
     set_value(*cell)(tables)
@@ -102,8 +110,8 @@ def test_typed_columns_are_checked_as_text_is(tmp_path, cell, column, rule):
     assert breach.rows == 1
 
 
-def test_nan_and_infinity_in_parquet_are_found(tmp_path):
-    """Numbers that are not finite are breaches in Parquet too, and are not taken for numbers over a maximum."""
+def test_nan_and_infinity_in_parquet_are_found(tmp_path: Path) -> None:
+    """Numbers that are not finite are breaches in Parquet too, and are not over a maximum."""
     tables = good()
     tables["usage_daily"][0]["value"] = float("nan")
     tables["usage_daily"][1]["value"] = float("inf")
@@ -113,18 +121,18 @@ def test_nan_and_infinity_in_parquet_are_found(tmp_path):
     assert not found(tmp_path, Rule.OVER_MAXIMUM)
 
 
-def test_numbers_as_text_that_can_be_read_are_no_breach(tmp_path):
+def test_numbers_as_text_that_can_be_read_are_no_breach(tmp_path: Path) -> None:
     """Numbers and times as text columns of a Parquet file are read as what they say."""
     write_folder(tmp_path, good())
     source = tmp_path / "usage_daily.csv"
     duckdb.connect().execute(
-        f"COPY (FROM read_csv('{source}', all_varchar=true)) TO '{tmp_path / 'usage_daily.parquet'}' (FORMAT parquet)"
+        f"COPY (FROM read_csv('{source}', all_varchar=true)) TO '{tmp_path / 'usage_daily.parquet'}'"
     )
     source.unlink()
     assert check(tmp_path).errors == ()
 
 
-def test_a_column_of_the_wrong_type_is_one_breach(tmp_path):
+def test_a_column_of_the_wrong_type_is_one_breach(tmp_path: Path) -> None:
     """A column whose type can't hold its kind is named with the type that was found."""
     write_folder(tmp_path, good())
     (tmp_path / "accounts.csv").unlink()
@@ -139,7 +147,7 @@ def test_a_column_of_the_wrong_type_is_one_breach(tmp_path):
     assert "UTC times" in breaches["created_at"].sentence
 
 
-def test_an_optional_column_of_nothing_but_nulls_may_have_any_type(tmp_path):
+def test_an_optional_column_of_nothing_but_nulls_may_have_any_type(tmp_path: Path) -> None:
     """Writers that don't know the type of a column of nulls are not blamed for it."""
     write_folder(tmp_path, good())
     (tmp_path / "accounts.csv").unlink()
@@ -150,7 +158,7 @@ def test_an_optional_column_of_nothing_but_nulls_may_have_any_type(tmp_path):
     assert check(tmp_path).errors == ()
 
 
-def test_rows_that_share_a_key_are_counted(tmp_path):
+def test_rows_that_share_a_key_are_counted(tmp_path: Path) -> None:
     """All rows of a shared key count, the key is shown once with its number of rows."""
     tables = good()
     tables["usage_daily"] += [dict(tables["usage_daily"][0]), dict(tables["usage_daily"][0])]
@@ -159,7 +167,7 @@ def test_rows_that_share_a_key_are_counted(tmp_path):
     assert breach.examples == ("account_id='a', day=2024-03-01, metric='logins' (3 rows)",)
 
 
-def test_the_same_day_in_two_spellings_is_the_same_key(tmp_path):
+def test_the_same_day_in_two_spellings_is_the_same_key(tmp_path: Path) -> None:
     """Keys are compared after reading: a day and a time of that day in another zone are one day."""
     tables = good()
     tables["usage_daily"].append({**tables["usage_daily"][0], "day": "2024-02-29T23:30:00-03:00"})
@@ -167,7 +175,7 @@ def test_the_same_day_in_two_spellings_is_the_same_key(tmp_path):
     assert breach.rows == 2
 
 
-def test_at_most_three_examples_are_shown_of_many_rows(tmp_path):
+def test_at_most_three_examples_are_shown_of_many_rows(tmp_path: Path) -> None:
     """The count is of all rows, the examples are three."""
     tables = good()
     tables["usage_daily"] = [
@@ -181,7 +189,7 @@ def test_at_most_three_examples_are_shown_of_many_rows(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["accounts", "subscriptions"])
-def test_a_required_table_that_is_missing_is_an_error(tmp_path, name):
+def test_a_required_table_that_is_missing_is_an_error(tmp_path: Path, name: str) -> None:
     """Without accounts or subscriptions the folder can't be used, and the sentence says what to bring."""
     tables = good()
     del tables[name]
@@ -190,7 +198,7 @@ def test_a_required_table_that_is_missing_is_an_error(tmp_path, name):
     assert f"{name}.parquet" in breach.sentence
 
 
-def test_without_any_usage_table_there_is_one_error(tmp_path):
+def test_without_any_usage_table_there_is_one_error(tmp_path: Path) -> None:
     """One of the usage tables is enough, none is an error."""
     tables = good()
     del tables["usage_daily"]
@@ -202,7 +210,7 @@ def test_without_any_usage_table_there_is_one_error(tmp_path):
     assert check(tmp_path).errors == ()
 
 
-def test_an_absent_optional_table_is_a_warning_that_says_what_is_lost(tmp_path):
+def test_an_absent_optional_table_is_a_warning_that_says_what_is_lost(tmp_path: Path) -> None:
     """The warning names the features and models that go without the table."""
     breaches = {b.table: b for b in found(write_folder(tmp_path, good()), Rule.ABSENT_TABLE)}
     assert set(breaches) == {
@@ -213,7 +221,7 @@ def test_an_absent_optional_table_is_a_warning_that_says_what_is_lost(tmp_path):
     assert "uplift" in breaches["treatments"].sentence
 
 
-def test_a_missing_column_is_an_error_and_a_near_name_is_pointed_out(tmp_path):
+def test_a_missing_column_is_an_error_and_a_near_name_is_pointed_out(tmp_path: Path) -> None:
     """A column under another case is not taken silently, but named."""
     tables = good()
     tables["accounts"] = [
@@ -224,7 +232,7 @@ def test_a_missing_column_is_an_error_and_a_near_name_is_pointed_out(tmp_path):
     assert "'Account_ID'" in breach.sentence
 
 
-def test_columns_that_the_contract_does_not_know_are_only_named(tmp_path):
+def test_columns_that_the_contract_does_not_know_are_only_named(tmp_path: Path) -> None:
     """Extra columns do no harm."""
     tables = good()
     for row in tables["accounts"]:
@@ -235,7 +243,7 @@ def test_columns_that_the_contract_does_not_know_are_only_named(tmp_path):
     assert check(folder).ok
 
 
-def test_an_empty_required_table_is_an_error_and_an_empty_optional_one_a_warning(tmp_path):
+def test_an_empty_required_table_is_an_error_and_an_empty_optional_one_a_warning(tmp_path: Path) -> None:
     """A header without rows is a table without rows."""
     folder = write_folder(tmp_path, good())
     (folder / "invoices.csv").write_text("invoice_id,account_id,issued_at,due_at,amount\n")
@@ -244,7 +252,7 @@ def test_an_empty_required_table_is_an_error_and_an_empty_optional_one_a_warning
     assert severities == {"invoices": Severity.WARNING, "subscriptions": Severity.ERROR}
 
 
-def test_two_accounts_that_differ_by_case_are_a_warning(tmp_path):
+def test_two_accounts_that_differ_by_case_are_a_warning(tmp_path: Path) -> None:
     """Ids that differ by case or blanks stay two accounts, and are pointed out."""
     tables = good()
     tables["accounts"] += [
@@ -259,7 +267,7 @@ def test_two_accounts_that_differ_by_case_are_a_warning(tmp_path):
     assert check(folder).ok
 
 
-def test_overlapping_periods_are_a_warning_and_adjacent_ones_are_not(tmp_path):
+def test_overlapping_periods_are_a_warning_and_adjacent_ones_are_not(tmp_path: Path) -> None:
     """A period that starts on the day the one before ends does not overlap it."""
     assert not found(write_folder(tmp_path / "adjacent", good()), Rule.OVERLAP)
     tables = good()
@@ -269,7 +277,7 @@ def test_overlapping_periods_are_a_warning_and_adjacent_ones_are_not(tmp_path):
     assert "s2" in breach.examples[0]
 
 
-def test_an_incident_of_an_unknown_account_is_found(tmp_path):
+def test_an_incident_of_an_unknown_account_is_found(tmp_path: Path) -> None:
     """Only incidents whose scope is an account are looked up in accounts."""
     folder = write_folder(tmp_path, good())
     rows = [
@@ -282,7 +290,7 @@ def test_an_incident_of_an_unknown_account_is_found(tmp_path):
     assert (breach.table, breach.column, breach.rows) == ("incidents", "scope_id", 1)
 
 
-def test_plans_that_the_catalogue_lacks_and_mixed_currencies_are_warnings(tmp_path):
+def test_plans_that_the_catalogue_lacks_and_mixed_currencies_are_warnings(tmp_path: Path) -> None:
     """Both are pointed out by example and stop nothing."""
     tables = good()
     for row, currency in zip(tables["subscriptions"], ["EUR", None, "USD"], strict=True):
@@ -297,7 +305,7 @@ def test_plans_that_the_catalogue_lacks_and_mixed_currencies_are_warnings(tmp_pa
     assert check(folder).ok
 
 
-def test_the_end_of_data_is_what_dataset_yaml_says(tmp_path):
+def test_the_end_of_data_is_what_dataset_yaml_says(tmp_path: Path) -> None:
     """With an end_day, later usage is a breach; contract terms may lie after it."""
     tables = good()
     tables["subscriptions"][2]["term_end_at"] = "2025-01-01"
@@ -311,7 +319,7 @@ def test_the_end_of_data_is_what_dataset_yaml_says(tmp_path):
     assert "2024-03-01" in breach.sentence
 
 
-def test_usage_after_today_is_a_breach_if_nothing_else_ends_the_data(tmp_path):
+def test_usage_after_today_is_a_breach_if_nothing_else_ends_the_data(tmp_path: Path) -> None:
     """A clock that runs ahead is found by the current day, which the caller gives."""
     folder = write_folder(tmp_path, good())
     report = check(folder, today=dt.date(2024, 3, 1))
@@ -319,7 +327,7 @@ def test_usage_after_today_is_a_breach_if_nothing_else_ends_the_data(tmp_path):
     assert check(folder, today=dt.date(2024, 3, 2)).ok
 
 
-def test_a_clock_in_another_time_zone_is_judged_in_utc(tmp_path):
+def test_a_clock_in_another_time_zone_is_judged_in_utc(tmp_path: Path) -> None:
     """The last local evening west of Greenwich is the next UTC day, and so after the end of data."""
     tables = good()
     tables["accounts"][0]["created_at"] = "2024-03-02T23:00:00-05:00"
@@ -330,7 +338,7 @@ def test_a_clock_in_another_time_zone_is_judged_in_utc(tmp_path):
     assert "another time zone" in breach.sentence
 
 
-def test_emoji_and_quotes_in_names_are_nothing_special(tmp_path):
+def test_emoji_and_quotes_in_names_are_nothing_special(tmp_path: Path) -> None:
     """Names may hold any text, line breaks included."""
     tables = good()
     tables["accounts"][0]["account_name"] = 'Zoë 🎉 "Ltd",\nOslo; DROP TABLE'
@@ -338,7 +346,7 @@ def test_emoji_and_quotes_in_names_are_nothing_special(tmp_path):
     assert check(write_folder(tmp_path, tables)).ok
 
 
-def test_control_characters_of_a_bad_value_do_not_reach_the_report(tmp_path):
+def test_control_characters_of_a_bad_value_do_not_reach_the_report(tmp_path: Path) -> None:
     """An example never carries an escape sequence to the terminal, and long values are cut."""
     tables = good()
     tables["usage_daily"][0]["metric"] = "\x1b[31m" + "x" * 500
@@ -347,7 +355,7 @@ def test_control_characters_of_a_bad_value_do_not_reach_the_report(tmp_path):
     assert len(breach.examples[0]) < 200
 
 
-def test_all_breaches_are_reported_at_once_and_nothing_is_written(tmp_path):
+def test_all_breaches_are_reported_at_once_and_nothing_is_written(tmp_path: Path) -> None:
     """One run names everything that is wrong and leaves every byte and time stamp as it was."""
     tables = good()
     for cell in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -12,9 +13,18 @@ from feature_repo.tables.reading import connect, end_day, plan_order, scan, tabl
 from feature_repo.tables.registry import TABLES, table
 from tests.feature_repo.tables.folders import good, write_csv, write_folder
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ibis.backends.duckdb import Backend
+
+
+ARROW = {"timestamp[us, UTC]": "timestamp[us, tz=UTC]", "date32": "date32[day]"}
+
 
 @pytest.fixture
-def con():
+def con() -> Iterator[Backend]:
     """A session as the product opens it."""
     backend = connect(memory_limit_gb=1, threads=1)
     yield backend
@@ -22,13 +32,13 @@ def con():
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_both_forms_of_a_table_give_the_same_rows_and_types(tmp_path, con, form):
+def test_both_forms_of_a_table_give_the_same_rows_and_types(tmp_path: Path, con: Backend, form: str) -> None:
     """A table does not depend on how it is stored; every column of the contract is there, in its order."""
     folder = write_folder(tmp_path, good(), form=form)
     for name in good():
         result = scan(con, folder, name).to_pyarrow()
         assert [(f.name, str(f.type)) for f in result.schema] == [
-            (c.name, {"timestamp[us, UTC]": "timestamp[us, tz=UTC]", "date32": "date32[day]"}.get(c.kind.value, c.kind.value))
+            (c.name, ARROW.get(c.kind.value, c.kind.value))
             for c in table(name).columns
         ]  # fmt: skip
         assert result.num_rows == len(good()[name])
@@ -37,7 +47,7 @@ def test_both_forms_of_a_table_give_the_same_rows_and_types(tmp_path, con, form)
     assert rows[0]["consent_email"] is None
 
 
-def test_a_folder_of_parquet_files_is_one_table(tmp_path, con):
+def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path, con: Backend) -> None:
     """Parts are read together, also when a later part has a column more."""
     write_folder(tmp_path / "one", {"accounts": good()["accounts"]}, form="parquet")
     later = [{"account_id": "c", "created_at": "2024-02-01", "region": "EU"}]
@@ -52,7 +62,7 @@ def test_a_folder_of_parquet_files_is_one_table(tmp_path, con):
     assert [(r["account_id"], r["region"]) for r in rows] == [("a", None), ("b", None), ("c", "EU")]
 
 
-def test_an_absent_table_is_none(tmp_path, con):
+def test_an_absent_table_is_none(tmp_path: Path, con: Backend) -> None:
     """Absence is a value, not an error; a folder that is absent is an error."""
     assert table_files(tmp_path, "invoices") == ()
     assert scan(con, tmp_path, "invoices") is None
@@ -70,25 +80,29 @@ def test_an_absent_table_is_none(tmp_path, con):
         ("2024-01-01", dt.datetime(2024, 1, 1, tzinfo=dt.UTC)),
     ],
 )
-def test_times_with_a_zone_are_converted_and_others_are_utc(tmp_path, con, text, utc):
+def test_times_with_a_zone_are_converted_and_others_are_utc(
+    tmp_path: Path, con: Backend, text: str, utc: dt.datetime
+) -> None:
     """A clock in another time zone is understood when it says so."""
     folder = write_folder(tmp_path, {"accounts": [{"account_id": "a", "created_at": text}]})
     assert scan(con, folder, "accounts").to_pyarrow()["created_at"][0].as_py() == utc
 
 
-def test_the_machines_own_time_zone_plays_no_part(tmp_path, con, monkeypatch):
+def test_the_machines_own_time_zone_plays_no_part(
+    tmp_path: Path, con: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Naive times are UTC wherever the machine stands, for every precision that Parquet has."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     duckdb.connect().execute(
         "COPY (SELECT 'a' AS account_id, TIMESTAMP_NS '2024-01-01 10:00:00.123456000' AS created_at, "
-        f"TIMESTAMP_S '2024-01-02 10:00:00' AS onboarded_at) TO '{tmp_path / 'accounts.parquet'}' (FORMAT parquet)"
+        f"TIMESTAMP_S '2024-01-02 10:00:00' AS onboarded_at) TO '{tmp_path / 'accounts.parquet'}'"
     )
     row = scan(con, tmp_path, "accounts").to_pyarrow().to_pylist()[0]
     assert row["created_at"] == dt.datetime(2024, 1, 1, 10, 0, 0, 123456, tzinfo=dt.UTC)
     assert row["onboarded_at"] == dt.datetime(2024, 1, 2, 10, tzinfo=dt.UTC)
 
 
-def test_numbers_as_text_ids_as_numbers_and_unknown_columns(tmp_path, con):
+def test_numbers_as_text_ids_as_numbers_and_unknown_columns(tmp_path: Path, con: Backend) -> None:
     """Types follow the contract, ids keep their leading zeros, unknown columns are left out."""
     rows = [{"account_id": "007", "created_at": "2024-01-01", "employees": "12", "colour": "red"}]
     folder = write_folder(tmp_path / "text", {"accounts": rows})
@@ -101,7 +115,7 @@ def test_numbers_as_text_ids_as_numbers_and_unknown_columns(tmp_path, con):
     assert scan(con, tmp_path / "numbers", "accounts").to_pyarrow()["account_id"].to_pylist() == ["7"]
 
 
-def test_a_column_of_untyped_nulls_is_null_in_the_contracts_type(tmp_path, con):
+def test_a_column_of_untyped_nulls_is_null_in_the_contracts_type(tmp_path: Path, con: Backend) -> None:
     """Where a writer did not know the type, the contract does."""
     path = tmp_path / "accounts.parquet"
     duckdb.connect().execute(
@@ -112,21 +126,21 @@ def test_a_column_of_untyped_nulls_is_null_in_the_contracts_type(tmp_path, con):
     assert (row["onboarded_at"], row["consent_email"]) == (None, None)
 
 
-def test_a_folder_with_wildcards_and_quotes_in_its_name_is_that_folder(tmp_path, con):
+def test_a_folder_with_wildcards_and_quotes_in_its_name_is_that_folder(tmp_path: Path, con: Backend) -> None:
     """A path is never taken for a pattern."""
     folder = write_folder(tmp_path / "it's [1] *?", good(), form="parquet")
     write_folder(tmp_path / "it's 1 xx", {"accounts": good()["accounts"][:1]}, form="parquet")
     assert scan(con, folder, "accounts").count().to_pyarrow().as_py() == 2
 
 
-def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path, con):
+def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path, con: Backend) -> None:
     """What a spreadsheet saves as CSV UTF-8 is read as it is."""
     text = "\ufeffaccount_id,created_at,account_name\r\na,2024-01-01,Zoë 🎉\r\n"
     (tmp_path / "accounts.csv").write_bytes(text.encode())
     assert scan(con, tmp_path, "accounts").to_pyarrow()["account_name"].to_pylist() == ["Zoë 🎉"]
 
 
-def test_a_missing_column_and_a_broken_file_are_named(tmp_path, con):
+def test_a_missing_column_and_a_broken_file_are_named(tmp_path: Path, con: Backend) -> None:
     """Errors say the table, and what it lacks or why it can't be read."""
     write_csv(tmp_path, "accounts", [{"account_id": "a"}])
     with pytest.raises(DataFolderError, match="'accounts' lacks created_at"):
@@ -136,7 +150,7 @@ def test_a_missing_column_and_a_broken_file_are_named(tmp_path, con):
         scan(con, tmp_path, "invoices")
 
 
-def test_the_end_of_data_is_declared_or_the_last_usage_day(tmp_path, con):
+def test_the_end_of_data_is_declared_or_the_last_usage_day(tmp_path: Path, con: Backend) -> None:
     """dataset.yaml wins; the later of the two usage tables is next; nothing at all is an error."""
     with pytest.raises(DataFolderError, match="no usage rows"):
         end_day(con, tmp_path)
@@ -150,8 +164,8 @@ def test_the_end_of_data_is_declared_or_the_last_usage_day(tmp_path, con):
     assert end_day(con, folder) == dt.date(2024, 2, 29)
 
 
-def test_plans_are_ordered_as_declared_or_by_their_price(tmp_path, con):
-    """dataset.yaml wins; else the median MRR of paid periods decides, and free trials do not make a plan cheap."""
+def test_plans_are_ordered_as_declared_or_by_their_price(tmp_path: Path, con: Backend) -> None:
+    """dataset.yaml wins; else the median MRR decides, and free trials do not make a plan cheap."""
     tables = good()
     for row in tables["subscriptions"]:
         row["is_trial"] = False
@@ -163,7 +177,7 @@ def test_plans_are_ordered_as_declared_or_by_their_price(tmp_path, con):
     assert plan_order(con, folder) == ("pro", "basic")
 
 
-def test_every_table_of_the_contract_names_columns_that_it_has():
+def test_every_table_of_the_contract_names_columns_that_it_has() -> None:
     """Keys, times and orders of the contract refer to its own columns, and each name is there once."""
     for contract in TABLES:
         names = [column.name for column in contract.columns]

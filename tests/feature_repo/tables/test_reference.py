@@ -10,12 +10,12 @@ from feature_repo.tables.registry import TABLES
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "tables.md"
 
 
-def test_the_page_is_current():
+def test_the_page_is_current() -> None:
     """`docs/reference/tables.md` is what the contract renders to; the page's opening says how to renew it."""
     assert PAGE.read_text(encoding="utf-8") == render()
 
 
-def test_every_column_of_every_table_is_on_the_page():
+def test_every_column_of_every_table_is_on_the_page() -> None:
     """No column is left undocumented."""
     text = render()
     for contract in TABLES:

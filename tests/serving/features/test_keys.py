@@ -16,5 +16,7 @@ NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 @given(NAMES, NAMES, st.text(max_size=300))
 def test_the_key_is_the_one_that_feast_writes_to(project, join_key, account_id):
     """For every project, join key and account id our key bytes are Feast's."""
-    expected = _redis_key(project, EntityKey(join_keys=[join_key], entity_values=[Value(string_val=account_id)]))
+    expected = _redis_key(
+        project, EntityKey(join_keys=[join_key], entity_values=[Value(string_val=account_id)])
+    )
     assert EntityKeys(project, join_key).key(account_id) == expected

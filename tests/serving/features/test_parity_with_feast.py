@@ -131,7 +131,9 @@ async def test_pushed_and_directly_written_rows_agree(filled, make_reader):
     time = END + dt.timedelta(hours=7, microseconds=123456)
     pushed = [row(view("usage"), one, time, storage_gb=2.25, login_days_28d=28) for one in AWKWARD_IDS[1:]]
     push(filled.feast, "usage_push", pushed, now=time)
-    values = row(view("commercial"), "account-3", time, plan="pro", seats=12, mrr=-0.0, is_trial=True) | {"created": time}
+    values = row(view("commercial"), "account-3", time, plan="pro", seats=12, mrr=-0.0, is_trial=True) | {
+        "created": time
+    }
     filled.feast.write_to_online_store("commercial", inputs={name: [value] for name, value in values.items()})
     accounts = [*AWKWARD_IDS[1:], "account-3", "account-4"]
     rows = await reader.read(accounts, 10)

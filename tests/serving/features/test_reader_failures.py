@@ -62,7 +62,9 @@ async def test_a_hung_store_is_unavailable_in_time_and_comes_back(make_reader, t
         os.kill(pid, signal.SIGSTOP)
         try:
             begun = time.monotonic()
-            answers = await asyncio.gather(*(reader.read(["a"], 0.2) for _ in range(50)), return_exceptions=True)
+            answers = await asyncio.gather(
+                *(reader.read(["a"], 0.2) for _ in range(50)), return_exceptions=True
+            )
             assert time.monotonic() - begun < LIMIT_SECONDS
             assert {type(answer) for answer in answers} == {StoreUnavailable}
         finally:
@@ -110,7 +112,9 @@ async def test_many_readers_at_once_each_get_their_own_answer(filled, make_reade
         assert list(rows.context) == [alone[one] for one in accounts]
 
     names = list(alone)
-    await asyncio.gather(*(check([name]) for name in names), *(check(names[n:] + names[:n]) for n in range(5)))
+    await asyncio.gather(
+        *(check([name]) for name in names), *(check(names[n:] + names[:n]) for n in range(5))
+    )
     await reader.close()
 
 
@@ -153,7 +157,9 @@ async def test_a_value_of_another_type_is_named(filled, make_reader, dtype, wron
             client.delete(key)
             client.hset(key, bytes.fromhex(feature.redis_field_hex), wrong.SerializeToString())
             reader = make_reader(url)
-            with pytest.raises(StoreFormatError, match=f"{feature.view}:{feature.name} of account 'odd'.*{dtype}"):
+            with pytest.raises(
+                StoreFormatError, match=f"{feature.view}:{feature.name} of account 'odd'.*{dtype}"
+            ):
                 await reader.read(["fine", "odd"], 1)
             with pytest.raises(StoreFormatError, match=f"{feature.view}:{feature.name}"):
                 await reader.check_store(1)

@@ -65,7 +65,9 @@ def test_bytes_are_a_value_of_one_type_or_of_none(data):
         assert Value.FromString(data).WhichOneof("val") == names[accepted[0]]
 
 
-@pytest.mark.parametrize("other", [Value(int32_val=1), Value(float_val=1.0), Value(bytes_val=b"x"), Value(unix_timestamp_val=1)])
+@pytest.mark.parametrize(
+    "other", [Value(int32_val=1), Value(float_val=1.0), Value(bytes_val=b"x"), Value(unix_timestamp_val=1)]
+)
 def test_other_types_are_refused(other):
     """Types that no feature of ours has are nobody's."""
     for decode in DECODERS:

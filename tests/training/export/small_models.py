@@ -24,7 +24,13 @@ TRAINED_AT = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 # name, dtype, signal, text
 _FEATURES: tuple[tuple[str, str, Any, str, str], ...] = (
     ("usage", "logins_7d", "Float64", "logins", "{value} log-ins in the last 7 days"),
-    ("usage", "logins_28d_ratio", "Float64", "logins", "Log-ins {change} against this account's own baseline"),
+    (
+        "usage",
+        "logins_28d_ratio",
+        "Float64",
+        "logins",
+        "Log-ins {change} against this account's own baseline",
+    ),
     ("usage", "api_calls_28d", "Float64", "api_calls", "{value} API calls in the last 28 days"),
     ("commercial", "mrr", "Float64", "revenue", "The account pays {money} a month"),
     ("commercial", "signed_at", "Int64", "tenure", ""),
@@ -52,7 +58,9 @@ def make_contract() -> FeatureContract:
         )
         for column, (view, name, dtype, signal, text) in enumerate(_FEATURES)
     ]
-    policy = features[7].model_copy(update={"name": "consent_email", "role": "policy", "signal": "consent", "text": ""})
+    policy = features[7].model_copy(
+        update={"name": "consent_email", "role": "policy", "signal": "consent", "text": ""}
+    )
     return FeatureContract(
         project="keepgrow",
         feature_service="keepgrow_v1",
@@ -106,7 +114,9 @@ def make_booster(
     return lgb.train(settings, lgb.Dataset(matrix, label), trees)
 
 
-def make_head(rng: np.random.Generator, name: Literal["churn", "upsell"], *, shared: bool = False) -> HazardHead:
+def make_head(
+    rng: np.random.Generator, name: Literal["churn", "upsell"], *, shared: bool = False
+) -> HazardHead:
     """Return a head of three intervals; *shared*: all of them use one booster and differ by calibration."""
     first = make_booster(rng)
     boosters = (first, first, first) if shared else (first, make_booster(rng, missing=0.0), make_booster(rng))
@@ -114,7 +124,9 @@ def make_head(rng: np.random.Generator, name: Literal["churn", "upsell"], *, sha
         name=name,
         horizons_days=HORIZONS,
         boosters=boosters,
-        calibrations=tuple(Platt(float(rng.uniform(0.6, 1.3)), float(rng.normal(-1.0, 0.3))) for _ in HORIZONS),
+        calibrations=tuple(
+            Platt(float(rng.uniform(0.6, 1.3)), float(rng.normal(-1.0, 0.3))) for _ in HORIZONS
+        ),
     )
 
 

@@ -40,7 +40,9 @@ def test_probabilities_never_fall_and_stay_within_one_at_the_extremes():
     matrix = make_matrix(rng, 200)
     for intercept in (-800.0, -40.0, 0.0, 40.0, 800.0):
         made = make_head(rng, "churn")
-        head = HazardHead("churn", made.horizons_days, made.boosters, tuple(Platt(1.0, intercept) for _ in range(3)))
+        head = HazardHead(
+            "churn", made.horizons_days, made.boosters, tuple(Platt(1.0, intercept) for _ in range(3))
+        )
         found, reasons = open_session(graph_of([head], matrix).serialized()).run(None, {"features": matrix})
         assert (np.diff(found, axis=1) >= 0).all()
         assert found.min() >= 0
@@ -81,7 +83,9 @@ def test_contributions_are_the_derivative_of_the_log_odds():
             Platt(platt.slope, platt.intercept + step * (place == interval))
             for place, platt in enumerate(head.calibrations)
         ]
-        nearby = HazardHead("churn", head.horizons_days, head.boosters, tuple(moved)).probabilities(matrix)[:, -1]
+        nearby = HazardHead("churn", head.horizons_days, head.boosters, tuple(moved)).probabilities(matrix)[
+            :, -1
+        ]
         slope = (np.log(nearby / (1 - nearby)) - np.log(probability / (1 - probability))) / step
         assert np.allclose(slope, hazards[:, interval] / probability, atol=1e-4)
 
@@ -129,5 +133,9 @@ def test_a_missing_head_or_horizon_or_feature_is_named():
         graph_of([make_head(rng, "churn")], matrix, 45)
     with pytest.raises(ExportError, match="10 features; the contract has 9"):
         build_graph(
-            [make_head(rng, "churn")], NAMES[:-1], background=matrix, score_head="churn", score_horizon_days=90
+            [make_head(rng, "churn")],
+            NAMES[:-1],
+            background=matrix,
+            score_head="churn",
+            score_horizon_days=90,
         )

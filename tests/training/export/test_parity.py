@@ -65,7 +65,9 @@ def test_any_booster_passes(seed, missing, leaves, use_missing):
     head = HazardHead("churn", (30,), (booster,), (Platt(1.1, -0.4),))
     background = make_matrix(rng, 100, missing=0.2)
     graph = build_graph([head], NAMES, background=background, score_head="churn", score_horizon_days=30)
-    assert check_parity(graph.serialized(), [head], background, seed=seed, rows=4000).max_abs_difference < 1e-12
+    assert (
+        check_parity(graph.serialized(), [head], background, seed=seed, rows=4000).max_abs_difference < 1e-12
+    )
 
 
 def round_thresholds(model):

@@ -87,7 +87,21 @@ def test_every_row_ends_in_lightgbms_leaf(missing, use_missing):
 @pytest.mark.parametrize("decision_type", [0, 2, 8, 10])
 @pytest.mark.parametrize(
     "threshold",
-    [0.0, -0.0, 1e-36, -1e-36, ZERO_THRESHOLD, -ZERO_THRESHOLD, 5e-324, -5e-324, 2e-35, -2e-35, 1.7e9, -1e300, 1e300],
+    [
+        0.0,
+        -0.0,
+        1e-36,
+        -1e-36,
+        ZERO_THRESHOLD,
+        -ZERO_THRESHOLD,
+        5e-324,
+        -5e-324,
+        2e-35,
+        -2e-35,
+        1.7e9,
+        -1e300,
+        1e300,
+    ],
 )
 def test_thresholds_around_zero_and_far_from_it_are_exact(threshold, decision_type):
     """Inputs that LightGBM reads as zero, missing and infinite ones go its way, whatever the threshold."""
@@ -138,7 +152,9 @@ def refused(**params):
 
 def test_what_the_graph_cannot_say_is_refused_by_name():
     """Categorical splits, linear leaves, zero as missing and averaged trees are refused, with what to do instead."""
-    assert "categorical" in refused(categorical_feature=[5], min_data_per_group=1, cat_smooth=1, max_cat_to_onehot=1)
+    assert "categorical" in refused(
+        categorical_feature=[5], min_data_per_group=1, cat_smooth=1, max_cat_to_onehot=1
+    )
     assert "linear_tree=false" in refused(linear_tree=True)
     assert "zero_as_missing=false" in refused(zero_as_missing=True)
     message = refused(boosting="rf", bagging_freq=1, bagging_fraction=0.5)

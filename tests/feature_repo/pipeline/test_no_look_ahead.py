@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.feature_repo.pipeline.worlds import altered_after, day, features, random_world, write
+
+DAYS = 230
+FEW = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@FEW
+@given(seed=st.integers(0, 2**32), last=st.integers(20, DAYS - 2))
+def test_nothing_that_happens_after_a_day_changes_that_day_or_any_before(seed: int, last: int) -> None:
+    """Dropping, changing and adding raw data after day D leaves every feature of the days up to D as it was."""
+    rng = random.Random(seed)
+    world = random_world(rng, DAYS)
+    with TemporaryDirectory() as folder:
+        before = features(write(world, Path(folder) / "before", DAYS), 0, DAYS)
+        changed = altered_after(world, last, rng, DAYS)
+        after = features(write(changed, Path(folder) / "after", DAYS), 0, DAYS)
+    for view, rows in before.items():
+        known = [row for row in rows if row["event_timestamp"].date() <= day(last + 1)]
+        known_after = [row for row in after[view] if row["event_timestamp"].date() <= day(last + 1)]
+        assert known_after == known, view
+
+
+@FEW
+@given(seed=st.integers(0, 2**32), number=st.integers(0, DAYS))
+def test_a_day_built_by_itself_equals_the_same_day_of_a_long_build(seed: int, number: int) -> None:
+    """One day computed alone has, to the last bit, the rows that computing all days at once gives it."""
+    with TemporaryDirectory() as folder:
+        write(random_world(random.Random(seed), DAYS), Path(folder), DAYS)
+        alone = features(Path(folder), number, number)
+        at_once = features(Path(folder), 0, DAYS)
+    for view, rows in at_once.items():
+        assert alone[view] == [row for row in rows if row["event_timestamp"].date() == day(number + 1)], view
+
+
+def test_the_alteration_does_change_later_days(tmp_path: Path) -> None:
+    """The alteration that the property uses is strong enough to show in every view's later rows."""
+    rng = random.Random(3)
+    world = random_world(rng, DAYS)
+    before = features(write(world, tmp_path / "before", DAYS), 0, DAYS)
+    after = features(write(altered_after(world, 100, rng, DAYS), tmp_path / "after", DAYS), 0, DAYS)
+    assert all(before[view] != after[view] for view in before)

@@ -1,0 +1,118 @@
+"""Batch says what the service says, for the same features at the same time."""
+
+from __future__ import annotations
+
+import math
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from serving.app import KeepgrowApp
+from serving.batch.feature_table import FeatureTableError, feature_rows
+from serving.batch.score_table import score_table, score_table_schema
+from serving.bundle.store import find_bundle
+from serving.clock import Clock
+from serving.decisions.catalogue import load_catalogue
+from serving.features.reader import OnlineReader
+from tests.serving.world import NOW
+
+
+async def test_batch_and_online_give_the_same_rows(world):
+    """The matrix, ages and context out of Arrow equal those out of the store, value for value."""
+    offline = feature_rows(world.features, world.bundle.manifest)
+    reader = OnlineReader(world.bundle.manifest, world.redis_url)
+    online = await reader.read(offline.account_ids, 5.0)
+    await reader.close()
+    assert offline.account_ids == online.account_ids
+    assert offline.known.all()
+    assert online.known.all()
+    np.testing.assert_array_equal(offline.matrix, online.matrix)
+    np.testing.assert_array_equal(offline.as_of, online.as_of)
+    assert offline.context == online.context
+
+
+async def test_batch_equals_the_service(world):
+    """Scores, tiers, probabilities, signals, actions, reasons and decision ids agree with the HTTP answers."""
+    bundle, catalogue = world.bundle, load_catalogue()
+    table = score_table(world.features, bundle, catalogue, NOW)
+    assert table.schema == score_table_schema(bundle.manifest)
+    assert table.num_rows == world.features.num_rows
+    app = KeepgrowApp(world.settings())
+    await app.start(find_bundle(world.tag, world.home / "models"))
+    app.state.clock = Clock(read=NOW.timestamp)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://keepgrow.test") as client:
+        for row in table.to_pylist():
+            body = {"account_id": row["account_id"]}
+            score = (await client.post("/v1/score", json=body)).json()
+            decision = (await client.post("/v1/next-best-action", json=body)).json()
+            assert row["churn_risk_score"] == score["churn_risk_score"]
+            assert row["churn_risk_tier"] == score["churn_risk_tier"]
+            assert row["evidence"] == score["evidence"]["status"]
+            for head in ("churn", "upsell"):
+                for horizon, value in score[f"{head}_probability"].items():
+                    assert row[f"{head}_probability_{horizon}"] == value
+            for side in ("raising", "lowering"):
+                assert [one["text"] for one in row[f"signals_{side}"]] == [
+                    one["text"] for one in score["signals"][side]
+                ]
+            assert row["action_key"] == (decision["action"] or {}).get("key")
+            assert row["reason_code"] == decision["reason"]["code"]
+            assert row["expected_value"] == (decision["expected_value"] or {}).get("amount")
+            assert row["decision_id"] == decision["decision_id"]
+            assert (row["model"], row["feature_contract"]) == (score["model"], score["feature_contract"])
+            assert (row["catalogue"], row["policy"]) == (decision["catalogue"], decision["policy"])
+    await app.stop()
+
+
+def test_an_account_does_not_depend_on_its_batch(world):
+    """Scored in batches of seven or all at once, the rows are the same."""
+    bundle, catalogue = world.bundle, load_catalogue()
+    whole = score_table(world.features, bundle, catalogue, NOW).to_pylist()
+    parts = []
+    for start in range(0, world.features.num_rows, 7):
+        parts += score_table(world.features.slice(start, 7), bundle, catalogue, NOW).to_pylist()
+    assert parts == whole
+
+
+def test_narrower_types_and_another_column_order_are_read(world):
+    """Columns are found by name and widened."""
+    manifest = world.bundle.manifest
+    columns = {}
+    for name in reversed(world.features.schema.names):
+        column = world.features.column(name)
+        columns[name] = column.cast(pa.int32()) if pa.types.is_int64(column.type) else column
+    shuffled = pa.RecordBatch.from_pydict(columns)
+    np.testing.assert_array_equal(
+        feature_rows(shuffled, manifest).matrix, feature_rows(world.features, manifest).matrix
+    )
+
+
+def test_a_missing_or_mistyped_column_is_named(world):
+    """A table without a feature, or with text in its place, is refused by the column's name."""
+    manifest = world.bundle.manifest
+    index = world.features.schema.get_field_index("logins_28d")
+    with pytest.raises(FeatureTableError, match="no column 'logins_28d'"):
+        feature_rows(world.features.remove_column(index), manifest)
+    words = pa.array(["many"] * world.features.num_rows)
+    with pytest.raises(FeatureTableError, match="'logins_28d' of the feature table is string"):
+        feature_rows(world.features.set_column(index, "logins_28d", words), manifest)
+
+
+def test_an_empty_batch_gives_an_empty_table(world):
+    """No accounts in, no accounts out, with the schema."""
+    table = score_table(world.features.slice(0, 0), world.bundle, load_catalogue(), NOW)
+    assert table.num_rows == 0
+    assert table.schema == score_table_schema(world.bundle.manifest)
+
+
+def test_categories_that_training_did_not_see_are_missing_and_still_told_to_policy(world):
+    """A new plan is NaN to the model and its own name to decisions."""
+    manifest = world.bundle.manifest
+    index = world.features.schema.get_field_index("plan")
+    gold = world.features.set_column(index, "plan", pa.array(["gold"] * world.features.num_rows))
+    rows = feature_rows(gold, manifest)
+    column = [feature.name for feature in manifest.contract.model_features].index("plan")
+    assert all(math.isnan(value) for value in rows.matrix[:, column])
+    assert {context["plan"] for context in rows.context} == {"gold"}

@@ -1,0 +1,22 @@
+"""One small stored bundle for the tests of this folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.training.export.small_models import TRAINED_AT, make_trained
+from training.export.bundle import save_bundle
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """Return small random models."""
+    return make_trained()
+
+
+@pytest.fixture(scope="session")
+def store(trained, tmp_path_factory):
+    """Return a model store that holds one bundle of them."""
+    folder = tmp_path_factory.mktemp("models")
+    save_bundle(trained, trained_at=TRAINED_AT, store=folder, parity_rows=1_000, code="test")
+    return folder

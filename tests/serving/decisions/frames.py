@@ -1,0 +1,100 @@
+"""Frames and catalogues for decision tests: an account for which every rule is satisfied, and changes to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from serving.decisions.catalogue import Catalogue
+from serving.decisions.frame import DecisionFrame
+
+NOON_UTC = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
+FEATURES: dict[str, Any] = {
+    "plan": "team",
+    "seats": 20,
+    "mrr": 400.0,
+    "discount_ratio": 0.0,
+    "has_active_subscription": True,
+    "incident_active": False,
+    "last_complaint_days": None,
+    "open_tickets": 0,
+    "consent_email": True,
+    "consent_in_app": True,
+    "consent_phone": True,
+    "timezone": "Europe/Berlin",
+    "quiet_hours_start": 20,
+    "quiet_hours_end": 7,
+    "seat_utilisation_ratio": 0.95,
+    "api_limit_utilisation_ratio": 0.9,
+    "adoption_ratio": 0.2,
+}
+
+
+def frame(*, features: dict[str, Any] | None = None, churn: float = 0.4, **changes: Any) -> DecisionFrame:
+    """Return the frame of an account to which all may be proposed, with *features* and *changes* applied."""
+    values: dict[str, Any] = {
+        "account_id": "acme-0042",
+        "now": NOON_UTC,
+        "surface": None,
+        "features": {**FEATURES, **(features or {})},
+        "churn_probability": {"30d": churn / 3, "60d": churn / 2, "90d": churn},
+        "upsell_probability": {"30d": 0.1, "60d": 0.2, "90d": 0.3},
+        "score_horizon": "90d",
+        "evidence_status": "full",
+        "evidence": {"status": "full"},
+        "fresh_until": NOON_UTC + dt.timedelta(hours=36),
+        "model": "keepgrow:test",
+        "feature_contract": "sha256:test",
+    }
+    return DecisionFrame(**{**values, **changes})
+
+
+def action(key: str = "guide", **changes: Any) -> dict[str, Any]:
+    """Return an action of a catalogue that is worth proposing to the account of `frame`."""
+    return {
+        "key": key,
+        "type": "send_enablement_guide",
+        "title": "Send the guide",
+        "reason_code": "value_unlock",
+        "reason_text": "Little of the plan is used.",
+        "channel": "email",
+        "surfaces": ["email", "account_card"],
+        "cost": 2.0,
+        "priors": {"retain": {"mean": 0.1, "sd": 0.02}},
+        **changes,
+    }
+
+
+def upgrade(**changes: Any) -> dict[str, Any]:
+    """Return an action that offers the next plan."""
+    return action(
+        "upgrade",
+        **{
+            "type": "start_trial_or_upgrade",
+            "channel": "in_app",
+            "surfaces": ["in_app", "account_card"],
+            "priors": {"expand": {"mean": 0.1, "sd": 0.02}},
+            "extra_mrr": {"rule": "next_plan"},
+            **changes,
+        },
+    )
+
+
+def document(*actions: dict[str, Any]) -> dict[str, Any]:
+    """Return a catalogue document with two plans and *actions*."""
+    return {
+        "version": 1,
+        "currency": "USD",
+        "margin": 0.5,
+        "plans": [
+            {"key": "team", "name": "Team", "rank": 1, "mrr_list": 100, "price_per_seat": 10, "seats_included": 10},
+            {"key": "business", "name": "Business", "rank": 5, "mrr_list": 500, "price_per_seat": 20,
+             "seats_included": 15, "seats_max": 100},
+        ],
+        "actions": list(actions) or [action()],
+    }  # fmt: skip
+
+
+def catalogue(*actions: dict[str, Any]) -> Catalogue:
+    """Return a catalogue with two plans and *actions*."""
+    return Catalogue.model_validate(document(*actions))

@@ -1,0 +1,57 @@
+"""Evidence is stale, thin or full by the age of every view and of the account."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from feature_repo.contract import ContractView
+from serving.scoring.evidence import weigh_evidence
+
+VIEWS = (ContractView(name="usage", limit_seconds=100), ContractView(name="profile", limit_seconds=1000))
+NOW = 1_772_323_200.0
+
+
+@pytest.mark.parametrize(
+    ("ages", "account_age", "status"),
+    [
+        ((0, 0), 400.0, "full"),
+        ((100, 1000), 400.0, "full"),
+        ((101, 0), 400.0, "stale"),
+        ((0, 1001), 400.0, "stale"),
+        ((0, math.nan), 400.0, "thin"),
+        ((101, math.nan), 400.0, "stale"),
+        ((0, 0), 27.0, "thin"),
+        ((0, 0), 28.0, "full"),
+        ((0, 0), math.nan, "full"),
+        ((0, 0), None, "full"),
+        ((101, 0), 3.0, "stale"),
+        ((math.nan, math.nan), 400.0, "thin"),
+    ],
+)
+def test_the_status_is_the_worst_that_holds(
+    ages: tuple[float, float], account_age: float | None, status: str
+) -> None:
+    """An age at the limit is fresh, one second more is stale; missing views and new accounts are thin."""
+    found = weigh_evidence(VIEWS, [NOW - age for age in ages], NOW, account_age_days=account_age)
+    assert found.status == status
+
+
+def test_ages_and_missing_views_are_shown() -> None:
+    """Each view has its time, age and limit; one without a row is listed as missing."""
+    shown = weigh_evidence(VIEWS, [NOW - 60.5, math.nan], NOW).to_dict()
+    assert shown == {
+        "status": "thin",
+        "views": {
+            "usage": {"as_of": "2026-02-28T23:58:59Z", "age_seconds": 60, "limit_seconds": 100},
+            "profile": {"as_of": None, "age_seconds": None, "limit_seconds": 1000},
+        },
+        "missing": ["profile"],
+    }
+
+
+def test_a_clock_that_is_not_the_machines_is_named() -> None:
+    """A demonstration's time can be told from real time."""
+    assert weigh_evidence(VIEWS, [NOW, NOW], NOW, clock="demonstration").to_dict()["clock"] == "demonstration"
+    assert "clock" not in weigh_evidence(VIEWS, [NOW, NOW], NOW).to_dict()
