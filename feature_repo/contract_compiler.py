@@ -1,4 +1,4 @@
-"""A Feast feature service, compiled to the feature contract that training writes into a bundle and serving reads."""
+"""A Feast feature service, compiled to the contract that training writes into a bundle and serving reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DTYPES: dict[Any, Dtype] = {feast_type: name for name, feast_type in FEAST_TYPES
 
 
 def redis_field(view: str, feature: str) -> bytes:
-    """Return the four bytes that name a feature's field in an account's Redis hash: murmur3, little endian."""
+    """Return the four bytes that name a feature's field in an account's hash: murmur3, little endian."""
     return mmh3.hash(f"{view}:{feature}", signed=False).to_bytes(4, "little")
 
 
@@ -29,15 +29,16 @@ def compile_contract(store: FeatureStore, service_name: str) -> FeatureContract:
         service_name: Name of the service.
 
     Raises:
-        ContractError: The service is not in the registry; its views differ in entity or have none; a feature's type
-            can't be served; a view has no ttl; or two features share a name or a Redis field.
+        ContractError: The service is not in the registry; its views differ in entity or have none; a
+            feature's type can't be served; a view has no ttl; or two features share a name or a Redis field.
     """
     try:
         service = store.get_feature_service(service_name)
     except FeastObjectNotFoundException:
         known = ", ".join(sorted(one.name for one in store.list_feature_services())) or "none"
         raise ContractError(
-            f"the registry holds no feature service {service_name!r} (it holds: {known}); run `keepgrow apply`"
+            f"the registry holds no feature service {service_name!r} (it holds: {known}); "
+            "run `keepgrow apply`"
         ) from None
     views: list[ContractView] = []
     features: list[ContractFeature] = []
@@ -92,5 +93,6 @@ def _require_unique(features: list[ContractFeature]) -> None:
             other = seen.setdefault(getattr(feature, attribute), feature)
             if other is not feature:
                 raise ContractError(
-                    f"{other.view}:{other.name} and {feature.view}:{feature.name} have the same {what}; rename one"
+                    f"{other.view}:{other.name} and {feature.view}:{feature.name} have "
+                    f"the same {what}; rename one"
                 )

@@ -1,8 +1,9 @@
 """Feast's Redis online store, found by `REDIS_URL`, in Feast's own format.
 
-It differs from Feast's class in three things. Its address is a URL. A row whose time equals the stored one replaces
-it, so that rebuilt features of the same day arrive, while an older row still never replaces a newer one. And it
-remembers, in the store itself, up to when each view was brought to it, so that an emptied server is noticed.
+It differs from Feast's class in three things. Its address is a URL. A row whose time equals the stored one
+replaces it, so that rebuilt features of the same day arrive, while an older row still never replaces a newer
+one. And it remembers, in the store itself, up to when each view was brought to it, so that an emptied server
+is noticed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from redis.retry import Retry
 from feature_repo.errors import OnlineStoreError
 from feature_repo.settings import FeatureRepoSettings
 
-STORE_TYPE: Final = f"{__name__}.KeepgrowRedisOnlineStore"
+StoreType = Literal["feature_repo.online.KeepgrowRedisOnlineStore"]
+STORE_TYPE: Final[StoreType] = "feature_repo.online.KeepgrowRedisOnlineStore"
 NANOS: Final = 1_000_000_000
 CONNECT_TIMEOUT_SECONDS: Final = 5
 COMMAND_TIMEOUT_SECONDS: Final = 30
@@ -40,15 +42,16 @@ REDIS_TYPES: Final = {
 
 
 def feast_connection(redis_url: str) -> dict[str, str]:
-    """Return Feast's settings for *redis_url*: `connection_string`, `redis_type` and, with Sentinel, its master.
+    """Return Feast's settings for *redis_url*: `connection_string`, `redis_type`, and Sentinel's master.
 
     Args:
         redis_url: `redis://[user:password@]host:port/db`, `rediss://...` (TLS),
-            `redis+sentinel://[user:password@]host:port,host:port/master/db` or `redis+cluster://host:port,host:port`.
+            `redis+sentinel://[user:password@]host:port,host:port/master/db` or
+            `redis+cluster://host:port,host:port`.
 
     Raises:
-        OnlineStoreError: The URL has another scheme, no host, or a user or password with a comma in it, which Feast's
-            settings can't express.
+        OnlineStoreError: The URL has another scheme, no host, or a user or password with a comma in it, which
+            Feast's settings can't express.
     """
     parts = urlsplit(redis_url)
     if parts.scheme not in REDIS_TYPES:
@@ -90,7 +93,7 @@ def feast_connection(redis_url: str) -> dict[str, str]:
 class KeepgrowRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc] # Feast brings no types
     """Feast's settings of a Redis store, made from a URL."""
 
-    type: Literal["feature_repo.online.KeepgrowRedisOnlineStore"] = "feature_repo.online.KeepgrowRedisOnlineStore"
+    type: StoreType = STORE_TYPE
     """Which store this is."""
 
     redis_url: str = ""
@@ -125,8 +128,8 @@ class KeepgrowRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc] # Feast 
         Args:
             config: Feast's configuration.
             table: The view.
-            data: Entity key, values by feature, event time and creation time of each row; of several rows of one
-                account the newest wins, and of equally new ones the last.
+            data: Entity key, values by feature, event time and creation time of each row; of several rows of
+                one account the newest wins, and of equally new ones the last.
             progress: Called with the number of rows that were dealt with.
         """
         client = self._get_client(config.online_store)

@@ -32,7 +32,8 @@ def pushed_frame(spec: ViewSpec, rows: Sequence[Mapping[str, object]], now: dt.d
         now: The time; event times may lie at most five minutes after it.
 
     Raises:
-        ContractError: A row lacks a column, has one too many, or holds a value of another type; the first such row.
+        ContractError: A row lacks a column, has one too many, or holds a value of another type; the first
+            such row.
     """
     dtypes = {feature.name: feature.dtype for feature in spec.features}
     columns = {"account_id", "event_timestamp", *dtypes}

@@ -1,6 +1,7 @@
 """Feast's file registry at the place that the settings name, and never half-written.
 
-Feast itself truncates the file and then writes it; a process that ends between the two would lose every definition.
+Feast itself truncates the file and then writes it; a process that ends between the two would lose every
+definition.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class KeepgrowFileRegistryStore(FileRegistryStore):  # type: ignore[misc] # Feas
         place = FeatureRepoSettings().registry if is_unset(configured) else configured
         if is_sql(place):
             raise ContractError(
-                f"KEEPGROW_REGISTRY is the database {place.split('://')[0]}://..., but feature_store.yaml keeps the "
-                f"registry in a file; run `feast --feature-store-yaml {SQL_CONFIG} COMMAND`"
+                f"KEEPGROW_REGISTRY is the database {place.split('://')[0]}://..., but feature_store.yaml "
+                f"keeps the registry in a file; run `feast --feature-store-yaml {SQL_CONFIG} COMMAND`"
             )
         super().__init__(registry_config.model_copy(update={"path": place}), repo_path)
 

@@ -1,4 +1,4 @@
-"""Feature services: exactly the vector that models are trained on and served with; a changed vector is a new version."""
+"""Feature services: exactly the vector that models are trained on and served with, one a version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def feature_service(views: Sequence[FeatureView]) -> FeatureService:
     return FeatureService(
         name=SERVICE_NAME,
         features=list(views),
-        description="Every feature that the churn and upsell heads read, and what decisions must know of an account.",
+        description="Every feature that the models read, and what decisions must know of an account.",
         tags={"version": "1"},
         owner="data-science@keepgrow.example",
     )

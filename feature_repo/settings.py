@@ -13,8 +13,8 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 def default_home() -> Path:
     """Return the folder `.keepgrow` of the project.
 
-    It lies in the current folder, or beside it if the current folder is a Feast repository, so that `feast` run inside
-    `feature_repo/` and `keepgrow` run beside it mean the same folder.
+    It lies in the current folder, or beside it if the current folder is a Feast repository, so that `feast`
+    run inside `feature_repo/` and `keepgrow` run beside it mean the same folder.
     """
     here = Path.cwd()
     return (here.parent if (here / "feature_store.yaml").is_file() else here) / ".keepgrow"
@@ -31,7 +31,7 @@ class FeatureRepoSettings(BaseSettings):
     """Folder of the daily feature tables, one folder a view (`KEEPGROW_FEATURES_DIR`)."""
 
     registry: str = Field(default_factory=lambda: str(default_home() / "registry.db"))
-    """Feast's registry: a file, or an SQLAlchemy URL such as `postgresql+psycopg://...` (`KEEPGROW_REGISTRY`)."""
+    """Feast's registry: a file or a database URL such as `postgresql+psycopg://...` (`KEEPGROW_REGISTRY`)."""
 
     redis_url: str = Field(default=DEFAULT_REDIS_URL, validation_alias="REDIS_URL")
     """The online store: `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://` (`REDIS_URL`)."""

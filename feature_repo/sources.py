@@ -32,7 +32,7 @@ def batch_source(spec: ViewSpec, features_dir: Path) -> FileSource:
         file_format=ParquetFormat(),
         timestamp_field="event_timestamp",
         created_timestamp_column="created",
-        description=f"Daily rows of {spec.name}, made from {', '.join(spec.tables)}; a row is stamped with its day's end.",
+        description=f"Daily rows of {spec.name}, each stamped with its day's end.",
         owner=spec.owner,
         tags={"tables": ",".join(spec.tables)},
     )

@@ -1,4 +1,4 @@
-"""The Feast store of this project in code: open it, register the definitions, bring features online, push rows."""
+"""The Feast store of this project in code: open it, apply definitions, bring features online, push rows."""
 
 from __future__ import annotations
 
@@ -96,8 +96,9 @@ def materialize(
 ) -> list[MaterializedView]:
     """Bring each account's newest row up to *end* to the online store, view by view; reads go on meanwhile.
 
-    A view's window begins where its last one ended, and never further back than its ttl, past which rows are stale
-    anyway. It is the whole ttl the first time, and on a server that has not seen what the registry says was written.
+    A view's window begins where its last one ended, and never further back than its ttl, past which rows are
+    stale anyway. It is the whole ttl the first time, and on a server that has not seen what the registry says
+    was written.
 
     Args:
         store: The store, with its definitions applied.
@@ -142,21 +143,22 @@ def materialize(
 def push(store: FeatureStore, source: str, rows: Sequence[Mapping[str, object]], now: dt.datetime) -> int:
     """Write fresh rows of a push source's view to the online store, where they are read at once.
 
-    A row holds the whole view, since a view has one event time. A row older than the stored one changes nothing; the
-    next materialization replaces it once its event time is not before the row's.
+    A row holds the whole view, since a view has one event time. A row older than the stored one changes
+    nothing; the next materialization replaces it once its event time is not before the row's.
 
     Args:
         store: The store, with its definitions applied.
         source: Name of the push source, such as `usage_push`.
-        rows: `account_id`, `event_timestamp` (a time, or ISO text, with a time zone) and every feature of the view,
-            None where there is no value.
+        rows: `account_id`, `event_timestamp` (a time, or ISO text, with a time zone) and every feature of the
+            view, None where there is no value.
         now: The time; event times may not lie after it.
 
     Returns:
         The number of rows that were handed over.
 
     Raises:
-        ContractError: There is no such push source, or a row is not as the view says; nothing is written then.
+        ContractError: There is no such push source, or a row is not as the view says; nothing is written
+            then.
         OnlineStoreError: The server can't be reached, or refuses.
     """
     by_source = {push_source_name(name): name for name in PUSHED_VIEWS}

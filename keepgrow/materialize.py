@@ -1,4 +1,4 @@
-"""`keepgrow materialize`: bring the newest features up to a time to the online store, while it goes on serving."""
+"""`keepgrow materialize`: bring the newest features to the online store, while it goes on serving."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ def materialize(
             feast_store.apply(store, settings.features_dir)
 
         def told(done: feast_store.MaterializedView) -> None:
-            console.print(
-                f"{done.view:<12}{done.start:%Y-%m-%d %H:%M} to {done.end:%Y-%m-%d %H:%M}  {done.seconds:.1f} s"
-            )
+            window = f"{done.start:%Y-%m-%d %H:%M} to {done.end:%Y-%m-%d %H:%M}"
+            console.print(f"{done.view:<12}{window}  {done.seconds:.1f} s")
 
         feast_store.materialize(store, until, told)

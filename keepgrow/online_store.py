@@ -1,4 +1,4 @@
-"""Which online store a command uses: the one that `REDIS_URL` names, or the embedded one for as long as it runs."""
+"""Which online store a command uses: the one that `REDIS_URL` names, else the embedded one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from keepgrow.valkey import running_valkey
 def settings_with_online_store(features: Path | None, registry: str | None) -> Iterator[FeatureRepoSettings]:
     """Yield the settings of a command, its options before the environment.
 
-    Without `REDIS_URL` the embedded server runs on the folder `valkey` beside the registry or the features, and is
-    stopped afterwards unless it ran before.
+    Without `REDIS_URL` the embedded server runs on the folder `valkey` beside the registry or the features,
+    and is stopped afterwards unless it ran before.
     """
     given: dict[str, object] = {}
     if features is not None:

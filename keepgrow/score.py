@@ -1,4 +1,4 @@
-"""`keepgrow score`: all accounts as of a day, from the offline features into Parquet; complete or not there at all."""
+"""`keepgrow score`: all accounts as of a day, from offline features into Parquet; complete or not there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated
 
 import pyarrow.parquet as pq
@@ -36,14 +36,14 @@ ROWS_A_FILE = 500_000
 SUMMARY_FILE = "_summary.json"
 OLD = "-old"
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 class OutputExistsError(ServingError):
     """There is something where the scores should go."""
 
 
-def score(
+def score(  # noqa: PLR0917 - typer names them all
     as_of: Annotated[
         dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="Day (UTC) at whose end accounts are scored.")
     ],
@@ -62,7 +62,9 @@ def score(
         int, typer.Option(min=1, help="Accounts whose newest features are older are not scored.")
     ] = 14,
     *,
-    force: Annotated[bool, typer.Option(help="Replace what is there; it stays until the new one is complete.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Replace what is there; it stays until the new one is complete.")
+    ] = False,
 ) -> None:
     """Score all accounts from the offline features into Parquet."""
     if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
@@ -84,8 +86,13 @@ def score(
     console.print("  actions  " + ", ".join(f"{name} {count:,}" for name, count in actions.most_common()))
 
 
-def _write(
-    source: OfflineFeatures, bundle: Bundle, catalogue: Catalogue, now: dt.datetime, folder: Path, batch_rows: int
+def _write(  # noqa: PLR0917 - private; the names say it
+    source: OfflineFeatures,
+    bundle: Bundle,
+    catalogue: Catalogue,
+    now: dt.datetime,
+    folder: Path,
+    batch_rows: int,
 ) -> tuple[Counter[str], Counter[str]]:
     """Write part files and a summary into *folder*; return counts by tier and by action."""
     tiers: Counter[str] = Counter()
@@ -116,7 +123,9 @@ def _write(
     shutil.rmtree(spill, ignore_errors=True)
     total = sum(tiers.values())
     if total != expected:
-        raise ServingError(f"{total} accounts were scored where {expected} have features; nothing was written")
+        raise ServingError(
+            f"{total} accounts were scored where {expected} have features; nothing was written"
+        )
     summary = {
         "accounts": total,
         "as_of": now.isoformat(),
@@ -132,7 +141,7 @@ def _write(
 
 @contextlib.contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
-    """Give a hidden folder beside *out* that becomes *out* when the context ends well, and vanishes otherwise."""
+    """Give a hidden folder that becomes *out* when the context ends well, and vanishes otherwise."""
     out.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{out.name}.partial-"
     for left in out.parent.glob(f"{prefix}*"):

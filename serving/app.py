@@ -1,14 +1,14 @@
-"""The ASGI app: one callable that routes, bounds, counts, logs and answers. No web framework, for measured cost.
+"""The ASGI app: one callable that routes, bounds, counts, logs and answers. No framework, for measured cost.
 
-It runs under any ASGI server (`uvicorn serving.app:create_app --factory`), which starts it by its lifespan, and inside
-BentoML, which runs no lifespan of a mounted app and therefore starts it by a hook (see `service.py`).
+It runs under any ASGI server (`uvicorn serving.app:create_app --factory`), which starts it by its lifespan,
+and inside BentoML, which runs no lifespan of a mounted app and so starts it by a hook (see `service.py`).
 """
 
 from __future__ import annotations
 
 import random
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -25,12 +25,15 @@ from serving.api.messages import (
     Send,
     json_response,
 )
-from serving.api.problems import NOT_READY, ProblemError, overloaded, problem_of
+from serving.api.problems import not_started, overloaded, problem_of
 from serving.api.router import Route, Router
 from serving.errors import ServingError
 from serving.logs import configure_logs
-from serving.settings import ServingSettings
+from serving.settings import ServingSettings, load_settings
 from serving.state import ServingState
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 log = structlog.get_logger("keepgrow.http")
 SERVER_FAULT = 500
@@ -116,10 +119,10 @@ class KeepgrowApp:
             handler = ROUTER.handler(route, request.method)
             state = self.state
             if state is None:
-                raise ProblemError(NOT_READY, "The service is starting.", headers=((b"retry-after", b"1"),))
+                raise not_started()  # noqa: TRY301 - one place answers
             if route.bounded:
                 if state.in_flight >= self.settings.max_in_flight:
-                    raise overloaded(self.settings.retry_after_seconds)  # noqa: TRY301 -- one place answers
+                    raise overloaded(self.settings.retry_after_seconds)  # noqa: TRY301
                 bounded = True
                 state.in_flight += 1
                 metrics.IN_FLIGHT.inc()
@@ -174,6 +177,6 @@ async def _send(send: Send, request: Request, response: Response) -> None:
 
 def create_app() -> KeepgrowApp:
     """Return the app with settings from the environment, for an ASGI server that runs its lifespan."""
-    settings = ServingSettings()
+    settings = load_settings()
     configure_logs(settings.log_level)
     return KeepgrowApp(settings)

@@ -28,3 +28,7 @@ class UnknownAccount(ServingError):  # noqa: N818 -- names the state that a call
 
 class CatalogueError(ServingError):
     """A catalogue can't be read, or contradicts itself."""
+
+
+class SettingsError(ServingError):
+    """A setting has a value that can't be used."""

@@ -1,6 +1,6 @@
 """What the service counts about itself, for Prometheus; every label takes a small, fixed set of values.
 
-With several workers (BentoML sets `PROMETHEUS_MULTIPROC_DIR`) the values of all workers are added up when read.
+With several workers (BentoML sets `PROMETHEUS_MULTIPROC_DIR`) the values of all are added up when read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from serving.metrics_folder import use_own_metrics_folder
+
+use_own_metrics_folder()  # before the first metric opens its file
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 AGE_BUCKETS = tuple(hours * 3600.0 for hours in (1, 6, 12, 24, 36, 48, 72, 120, 168, 336))
@@ -62,7 +66,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 @lru_cache(maxsize=512)
 def request_seconds(endpoint: str, outcome: str) -> Histogram:
-    """Return the child of `REQUEST_SECONDS` with these labels; looking it up anew costs more than observing."""
+    """Return the child of `REQUEST_SECONDS` with these labels; a look-up costs more than observing."""
     return REQUEST_SECONDS.labels(endpoint, outcome)
 
 

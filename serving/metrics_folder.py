@@ -1,7 +1,7 @@
 """The folder in which the workers of one server leave their counts for each other.
 
-BentoML gives all servers of a machine the same folder and empties it whenever one starts, so that a second server
-would wipe out the metrics of the first. Ours belongs to one parent process.
+BentoML gives all servers of a machine the same folder and empties it whenever one starts, so that a second
+server would wipe out the metrics of the first. Ours belongs to one parent process.
 """
 
 from __future__ import annotations

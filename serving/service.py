@@ -1,10 +1,14 @@
 """The BentoML service: packaging, workers, model tags and typed methods around the ASGI app.
 
-BentoML (1.4) runs no lifespan of a mounted ASGI app and registers its own `/livez`, `/readyz` and `/metrics` ahead of
-mounted apps. So the app is started and stopped by hooks, and `FrontDoor` hands it every path but those of BentoML's
-methods and schema; BentoML's access log, tracing and metrics, which cost more than the work itself, are off.
+BentoML (1.4) runs no lifespan of a mounted ASGI app and registers its own `/livez`, `/readyz` and `/metrics`
+ahead of mounted apps. So the app is started and stopped by hooks, and `FrontDoor` hands it every path but
+those of BentoML's methods and schema; BentoML's access log, tracing and metrics, which cost much, are off.
 """
 
+# mypy: disable-error-code="untyped-decorator"
+# BentoML's decorators bring no types.
+
+import asyncio
 import os
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -23,11 +27,11 @@ from serving.api.requests import AccountId, refuse_repeated
 from serving.api.responses import DecisionAnswer, ScoreAnswer, ScoresAnswer
 from serving.api.score import several
 from serving.app import KeepgrowApp
+from serving.bundle.store import MODEL_NAME, find_bundle
 from serving.decisions.catalogue import Surface
-from serving.errors import StoreUnavailable, UnknownAccount
+from serving.errors import ServingError, StoreUnavailable, UnknownAccount
 from serving.logs import configure_logs
-from serving.metrics_folder import use_own_metrics_folder
-from serving.settings import ServingSettings
+from serving.settings import load_settings
 from serving.state import ServingState
 
 TIMEOUT_SECONDS = 2
@@ -35,8 +39,10 @@ TIMEOUT_SECONDS = 2
 
 METHOD_PATHS = frozenset({"/score", "/score_many", "/next_best_action", "/schema.json"})
 
-use_own_metrics_folder()
-SETTINGS = ServingSettings()
+try:
+    SETTINGS = load_settings()
+except ServingError as error:
+    raise SystemExit(f"error: {error}") from None
 APP = KeepgrowApp(SETTINGS)
 
 
@@ -70,28 +76,25 @@ class Keepgrow:
 
     bundle = BentoModel(SETTINGS.model)
 
+    @bentoml.on_deployment
+    @staticmethod
+    def check() -> None:
+        """Refuse once, in one sentence, what workers would refuse and BentoML start again for ever."""
+        try:
+            asyncio.run(_try_out())
+        except ServingError as error:
+            raise SystemExit(f"error: {error}") from None
+
     @bentoml.on_startup
     async def start(self) -> None:
         """Load the bundle, warm up and connect, in the event loop that will answer."""
         configure_logs(SETTINGS.log_level)
-        await APP.start(self._bundle_path())
+        await APP.start(_bundle_path())
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
         """Close the connection to the store."""
         await APP.stop()
-
-    def _bundle_path(self) -> Path:
-        """Return the bundle that the environment names, else the one that the bento was built with, else the latest.
-
-        BentoML itself would resolve `latest` anew at each start, even inside a bento.
-        """
-        if "KEEPGROW_MODEL" not in os.environ:
-            bento = self.bento_service.bento  # type: ignore[attr-defined]
-            for model in bento.info.all_models if bento is not None else ():
-                if model.tag.name == self.bundle.tag.name:
-                    return Path(BentoModel(model.tag).resolve().path)
-        return Path(self.bundle.path)
 
     @bentoml.api
     async def score(self, account_id: AccountId) -> ScoreAnswer:
@@ -125,8 +128,35 @@ class Keepgrow:
         return DecisionAnswer.model_validate(decision.to_dict())
 
 
-Keepgrow.mount_asgi_app(APP, path="/", name="keepgrow")
-Keepgrow.add_asgi_middleware(FrontDoor, front=APP)
+_SERVICE: Any = Keepgrow
+_SERVICE.mount_asgi_app(APP, path="/", name="keepgrow")
+_SERVICE.add_asgi_middleware(FrontDoor, front=APP)
+
+
+def _bundle_path() -> Path:
+    """Return the bundle that the environment names, else the one that was built in, else the latest.
+
+    BentoML itself would resolve `latest` anew at each start, even inside a bento.
+
+    Raises:
+        BundleError: There is no such bundle.
+    """
+    if "KEEPGROW_MODEL" not in os.environ and _SERVICE.bento is not None:
+        for model in _SERVICE.bento.info.all_models:
+            if model.tag.name == MODEL_NAME:
+                return Path(model.to_model().resolve().path)
+    return find_bundle(SETTINGS.model)
+
+
+async def _try_out() -> None:
+    """Load what a worker would load and look at the store, then let go of both."""
+    state = ServingState.load(SETTINGS, _bundle_path())
+    try:
+        await state.reader.check_store(SETTINGS.redis_timeout_seconds)
+    except StoreUnavailable:
+        return
+    finally:
+        await state.close()
 
 
 def _state() -> ServingState:
@@ -135,7 +165,7 @@ def _state() -> ServingState:
     return APP.state
 
 
-def _bentoml_error(error: Exception) -> Exception:
+def _bentoml_error(error: Exception) -> Any:  # noqa: ANN401 - BentoML brings no types
     if isinstance(error, UnknownAccount):
         return NotFound(str(error))
     if isinstance(error, ProblemError):

@@ -3,12 +3,14 @@
 import datetime as dt
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serving.errors import SettingsError
 
 
 class ServingSettings(BaseSettings):
-    """What an operator may change without changing code; every name but `REDIS_URL` starts with `KEEPGROW_`."""
+    """What an operator may change; every variable but `REDIS_URL` starts with `KEEPGROW_`."""
 
     model_config = SettingsConfigDict(
         env_prefix="KEEPGROW_",
@@ -30,8 +32,8 @@ class ServingSettings(BaseSettings):
     """File with plans and actions; without it the packaged catalogue is used."""
 
     clock_start: dt.datetime | None = None
-    """Time (ISO 8601, UTC if it names no zone) at which the service's clock starts instead of at the machine's time;
-    for demonstrations on data that ends in the past. Answers then say `"clock": "demonstration"`."""
+    """Time (ISO 8601, UTC if it names no zone) at which the service's clock starts, for demonstrations on
+    data that ends in the past; unset, it is the machine's time. Answers then say so."""
 
     host: str = "127.0.0.1"
     """Address to listen on when the app is run without BentoML."""
@@ -72,3 +74,20 @@ class ServingSettings(BaseSettings):
         if value is None:
             return None
         return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+def load_settings() -> ServingSettings:
+    """Return the settings that the environment gives.
+
+    Raises:
+        SettingsError: A variable has a value that can't be used.
+    """
+    try:
+        return ServingSettings()
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors(include_url=False, include_input=False):
+            name = str(fault["loc"][0]) if fault["loc"] else "settings"
+            variable = name.upper() if name.lower() == "redis_url" else f"KEEPGROW_{name.upper()}"
+            faults.append(f"{variable}: {fault['msg']}")
+        raise SettingsError("; ".join(faults)) from error

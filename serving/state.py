@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,6 +21,8 @@ from serving.errors import CatalogueError, StoreUnavailable
 from serving.features.reader import OnlineReader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from serving.settings import ServingSettings
 
 log = structlog.get_logger("keepgrow.state")

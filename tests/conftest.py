@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the URL of a Valkey server that lives as long as the test session, on a port and folder of its own."""
+    """Return the URL of a Valkey server of this test session's own, on a free port."""
     with running_valkey(tmp_path_factory.mktemp("valkey")) as url:
         yield url
 

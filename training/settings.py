@@ -5,8 +5,13 @@ What is predicted, and from when to when, is not a setting but a definition; see
 
 from __future__ import annotations
 
+import os
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+SINGLE_THREAD_ROWS = 50_000
 
 
 class TrainingSettings(BaseSettings):
@@ -16,11 +21,19 @@ class TrainingSettings(BaseSettings):
         env_prefix="KEEPGROW_TRAINING_", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    num_threads: int = Field(default=2, ge=1)
-    """Threads of LightGBM; the trained model does not depend on it (`KEEPGROW_TRAINING_NUM_THREADS`)."""
+    num_threads: int = Field(default=0, ge=0)
+    """Threads of LightGBM; 0 takes one for up to 50,000 rows and all cores for more. Small fits on several threads
+    mostly wait, most of all on a busy machine. The trained model does not depend on it
+    (`KEEPGROW_TRAINING_NUM_THREADS`)."""
 
     bootstrap_samples: int = Field(default=300, ge=20)
     """Resamples behind every confidence interval (`KEEPGROW_TRAINING_BOOTSTRAP_SAMPLES`)."""
 
     background_rows: int = Field(default=5000, ge=1)
     """Training rows that are kept for explanations and for the parity check (`KEEPGROW_TRAINING_BACKGROUND_ROWS`)."""
+
+    def threads(self, rows: int) -> int:
+        """Return how many threads LightGBM takes for *rows* training rows."""
+        if self.num_threads:
+            return self.num_threads
+        return 1 if rows <= SINGLE_THREAD_ROWS else os.cpu_count() or 1

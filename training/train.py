@@ -128,7 +128,7 @@ def train_on(
             definitions=definitions,
             feature_names=names,
             seed=seed,
-            num_threads=settings.num_threads,
+            num_threads=settings.threads(int(rows.part(split.refit).sum())),
             progress=progress,
         )
         chosen = _thresholds(trained[head], rows, split, definitions)

@@ -1,7 +1,8 @@
 """The `adoption` view: how many of the product's features the account uses, and how well they work.
 
 The number of different features used in a window is counted without a row per account, feature and day: each
-feature gives a step up when it comes into use and a step down when its window has run out, and the steps are summed.
+feature gives a step up when it comes into use and a step down when its window has run out, and the steps are
+summed.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def expression(frame: Frame) -> ir.Table:
         first_day=uses["day"].min(),
         advanced=flag(uses["feature_tier"] == "advanced").argmin(uses["day"]),
     )
-    grid = frame.dense(LOOKBACK)
+    grid = frame.dense(LOOKBACK, reported.select("account_id", day=reported["reported_since"]))
     for part in (
         _daily_totals(rows, frame.first - LOOKBACK),
         _newcomers(first_uses),
@@ -77,7 +78,7 @@ def _newcomers(first_uses: ir.Table) -> ir.Table:
 
 
 def _steps(uses: ir.Table, first_uses: ir.Table, start: int) -> ir.Table:
-    """Return the steps of the counts of different features, by day; summed from *start* on, they are the counts."""
+    """Return the steps of the counts of different features; summed from *start* on, they are the counts."""
     recent = uses.filter(uses["day"] >= start - LONG + 1)
     recent = recent.group_by("account_id", "feature_key", "day").agg()
     in_order = ibis.window(group_by=("account_id", "feature_key"), order_by="day")
@@ -109,7 +110,7 @@ def _steps(uses: ir.Table, first_uses: ir.Table, start: int) -> ir.Table:
 
 
 def _ups_and_downs(edges: ir.Table, window: int, column: str) -> ir.Table:
-    """Return a step up where a feature comes into use and a step down where *window* days have passed unused."""
+    """Return a step up where a use begins and a step down where *window* days passed without one."""
     begins = edges.filter(edges["gap_before"].isnull() | (edges["gap_before"] >= window))
     ends = edges.filter(edges["gap_after"].isnull() | (edges["gap_after"] >= window))
 

@@ -28,7 +28,7 @@ ADOPTION = ViewSpec(
         Feature(
             "features_used_28d_vs_baseline_ratio",
             "Float64",
-            "Different features used in the last 28 days, divided by the mean of that number over the 90 days "
+            "Different features used in the last 28 days, divided by the mean of that over the 90 days "
             "before.",
             "breadth",
             "The number of features in use {change} against this account's own 90-day baseline",

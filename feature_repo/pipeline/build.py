@@ -1,7 +1,7 @@
 """The incremental build: raw tables in, one Parquet file a view and month out.
 
-No feature of a day depends on what became known later, so what is built stays right as days are added. Only three
-things make days be built again: a changed definition, a changed past, and an order to rebuild.
+No feature of a day depends on what became known later, so what is built stays right as days are added. Only
+three things make days be built again: a changed definition, a changed past, and an order to rebuild.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from feature_repo.errors import PipelineError
 from feature_repo.pipeline.expressions import LOST, view_rows
-from feature_repo.pipeline.frame import day_number
+from feature_repo.pipeline.frame import date_of, day_number
 from feature_repo.pipeline.inputs import READINGS, first_changed_month, stamp
 from feature_repo.pipeline.month_files import MonthFiles, end_of_day, month_of
 from feature_repo.pipeline.report import BuildReport, ViewReport
@@ -32,12 +32,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from feature_repo.pipeline.frame import Frame
     from feature_repo.pipeline.spec import ViewSpec
 
 GRID_ROWS = 2_500_000
 """Accounts are cut into blocks so that one block's accounts times days stays near this number."""
 LONGEST_LOOKBACK = 180
 TICKETS = "support_tickets"
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What was asked for; see `build`."""
+
+    data: Path
+    out: Path
+    created: dt.datetime
+    start: dt.date | None
+    end: dt.date | None
+    scorer: Scorer
+    grid_rows: int
+    progress: Callable[[str, int, int], None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,7 @@ class _Plan:
     first: dt.date | None
     reason: str
     begin: dt.date
+    start: dt.date | None
     definition: str
     inputs: dict[str, dict[str, str]]
 
@@ -92,7 +108,8 @@ def build(
         if state.stamp == now and state.end and _is_current(state, scorer, start, end or state.end):
             return _nothing_new(state)
         try:
-            return _build(data, out, state, now, created, start, end, scorer, grid_rows, progress)
+            order = _Order(data, out, created, start, end, scorer, grid_rows, progress)
+            return _build(order, state, now)
         except duckdb.Error as error:
             raise PipelineError(
                 f"{data}: features can't be computed: {str(error).splitlines()[0]}; "
@@ -100,86 +117,72 @@ def build(
             ) from error
 
 
-def _build(
-    data: Path,
-    out: Path,
-    state: BuildState,
-    now: str,
-    created: dt.datetime,
-    start: dt.date | None,
-    end: dt.date | None,
-    scorer: Scorer,
-    grid_rows: int,
-    progress: Callable[[str, int, int], None] | None,
-) -> BuildReport:
+def _build(order: _Order, state: BuildState, now: str) -> BuildReport:
+    """Plan all views, build them one after the other, and record that everything is current."""
+    data, scorer = order.data, order.scorer
     source = open_source(data)
-    first, last = start or source.first, end or source.end
+    first, last = order.start or source.first, order.end or source.end
     if last > source.end:
         raise PipelineError(
             f"{data}: the data is complete until {source.end}, features to {last} were asked for"
         )
     if first > last:
         raise PipelineError(f"{data}: the first day, {first}, lies after the last, {last}")
-    plans = _plans(source, state, scorer, first, last, explicit_start=start is not None)
+    plans = _plans(source, state, scorer, order.start, last)
     scored = 0
     if TICKETS in source.tables and any(plan.first for plan in plans if TICKETS in plan.spec.tables):
         source.tables[TICKETS], scored = scored_tickets(
-            source.con, source.tables[TICKETS], out / "ticket_sentiment", scorer
+            source.con, source.tables[TICKETS], order.out / "ticket_sentiment", scorer
         )
     earliest = min((plan.first for plan in plans if plan.first), default=last)
     grid = source.accounts * ((last - earliest).days + 1 + LONGEST_LOOKBACK)
-    blocks = max(1, math.ceil(grid / grid_rows))
+    blocks = max(1, math.ceil(grid / order.grid_rows))
     if any(plan.first for plan in plans):
         source.block_into(blocks)
     reports = []
     for plan in plans:
-        report, state = _build_view(source, out, state, plan, last, blocks, created, progress)
+        report, state = _build_view(source, order, state, plan, last=last, blocks=blocks)
         reports.append(report)
-    save_state(state.model_copy(update={"stamp": now, "end": source.end}), out)
+    save_state(state.model_copy(update={"stamp": now, "end": source.end}), order.out)
     built_to = min(view.last for view in state.views.values())
     return BuildReport(built_to, tuple(reports), _warnings(set(source.tables)), scored)
 
 
 def _build_view(
-    source: Source,
-    out: Path,
-    state: BuildState,
-    plan: _Plan,
-    last: dt.date,
-    blocks: int,
-    created: dt.datetime,
-    progress: Callable[[str, int, int], None] | None,
+    source: Source, order: _Order, state: BuildState, plan: _Plan, *, last: dt.date, blocks: int
 ) -> tuple[ViewReport, BuildState]:
     """Build the planned days of one view, and record them at once."""
     name, old = plan.spec.name, state.views.get(plan.spec.name)
     if plan.first is None:
         rows = old.rows if old else 0
         return ViewReport(name, plan.reason, None, None, 0, rows), state
-    with MonthFiles(out, plan.spec, plan.first) as files:
+    with MonthFiles(order.out, plan.spec, plan.first) as files:
         for block in range(blocks):
-            _build_block(source, files, plan.spec, block, plan.first, last, created)
-            if progress:
-                progress(name, block + 1, blocks)
+            frame = source.frame(block, day_number(plan.first), day_number(last))
+            _build_block(source, files, frame, plan.spec, order.created)
+            if order.progress:
+                order.progress(name, block + 1, blocks)
         files.commit()
         new_rows = files.new_rows
-    rows = _rows_on_disk(out, name)
-    view = ViewState(first=plan.begin, last=last, definition=plan.definition, inputs=plan.inputs, rows=rows)
+    rows = _rows_on_disk(order.out, name)
+    view = ViewState(
+        first=plan.begin,
+        start=plan.start,
+        last=last,
+        definition=plan.definition,
+        inputs=plan.inputs,
+        rows=rows,
+    )
     state = state.model_copy(update={"views": {**state.views, name: view}, "stamp": ""})
-    save_state(state, out)
+    save_state(state, order.out)
     return ViewReport(name, plan.reason, plan.first, last, new_rows, rows), state
 
 
 def _build_block(
-    source: Source,
-    files: MonthFiles,
-    spec: ViewSpec,
-    block: int,
-    first: dt.date,
-    last: dt.date,
-    created: dt.datetime,
+    source: Source, files: MonthFiles, frame: Frame, spec: ViewSpec, created: dt.datetime
 ) -> None:
     """Compute one block of accounts and hand its rows to the month files."""
-    frame = source.frame(block, day_number(first), day_number(last))
+    first, last = date_of(frame.first), date_of(frame.last)
     made = source.con.create_table("made", view_rows(spec, frame, created), temp=True)
     try:
         month = first
@@ -194,7 +197,7 @@ def _build_block(
 
 
 def _plans(
-    source: Source, state: BuildState, scorer: Scorer, first: dt.date, last: dt.date, *, explicit_start: bool
+    source: Source, state: BuildState, scorer: Scorer, start: dt.date | None, last: dt.date
 ) -> list[_Plan]:
     """Decide for each view from which day on it must be built."""
     known: dict[tuple[str, dt.date], dict[str, str]] = {}
@@ -209,11 +212,13 @@ def _plans(
         tables = [name for name in dict.fromkeys((*REQUIRED, *spec.tables)) if name in source.tables]
         old = state.views.get(spec.name)
         meaning = definition(spec, scorer.version if spec.name == "sentiment" else "")
-        begin = first if old is None or explicit_start else min(first, old.first)
-        since, reason = _since(old, meaning, tables, begin, last, digests)
+        asked = start or (old.start if old else None)
+        begin = asked or source.first
+        begin = min(begin, old.first) if old else begin
+        since, reason = _since(old, meaning, tables, begin=begin, last=last, digests=digests)
         covered = old.last if old is not None and since is None else last
         inputs = {name: digests(name, covered) for name in tables}
-        plans.append(_Plan(spec, since, reason, begin, meaning, inputs))
+        plans.append(_Plan(spec, since, reason, begin, asked, meaning, inputs))
     return plans
 
 
@@ -221,6 +226,7 @@ def _since(
     old: ViewState | None,
     meaning: str,
     tables: list[str],
+    *,
     begin: dt.date,
     last: dt.date,
     digests: Callable[[str, dt.date], dict[str, str]],
@@ -228,26 +234,32 @@ def _since(
     """Return the first day to build (None: nothing is new) and the reason."""
     if old is None:
         return begin, "first build"
-    if old.definition != meaning:
-        return begin, "rebuilt: the view's definition changed"
-    if begin < old.first:
-        return begin, f"rebuilt: days before {old.first} were asked for"
-    if set(tables) != set(old.inputs):
-        changed = ", ".join(sorted(set(tables) ^ set(old.inputs)))
-        return begin, f"rebuilt: {changed} came or went"
+    whole = _reason_for_all(old, meaning, tables, begin)
+    if whole:
+        return begin, whole
     months = {
         name: month
         for name in tables
         if (month := first_changed_month(old.inputs[name], digests(name, old.last))) is not None
     }
-    if months:
-        name = min(months, key=lambda table: months[table])
-        since = max(begin, dt.date.fromisoformat(f"{months[name]}-01"))
-        if since <= last:
-            return since, f"rebuilt from {since}: {', '.join(sorted(months))} changed in the past"
+    since = max(begin, dt.date.fromisoformat(f"{min(months.values())}-01")) if months else None
+    if since and since <= last:
+        return since, f"rebuilt from {since}: {', '.join(sorted(months))} changed in the past"
     if last > old.last:
-        return old.last + dt.timedelta(days=1), f"{(last - old.last).days} more days"
+        days = (last - old.last).days
+        return old.last + dt.timedelta(days=1), f"{days} more {'day' if days == 1 else 'days'}"
     return None, "nothing new"
+
+
+def _reason_for_all(old: ViewState, meaning: str, tables: list[str], begin: dt.date) -> str:
+    """Return why all days must be built again; empty if they need not be."""
+    if old.definition != meaning:
+        return "rebuilt: the view's definition changed"
+    if begin < old.first:
+        return f"rebuilt: days before {old.first} were asked for"
+    if set(tables) != set(old.inputs):
+        return f"rebuilt: {', '.join(sorted(set(tables) ^ set(old.inputs)))} came or went"
+    return ""
 
 
 def _is_current(state: BuildState, scorer: Scorer, start: dt.date | None, end: dt.date) -> bool:

@@ -33,8 +33,8 @@ LOST = {
 def expression(frame: Frame) -> ir.Table:
     """Return the features of the `commercial` view that can be made, by `account_id` and `day`."""
     rows = periods(frame)
-    dense = frame.dense(COMPARED)
-    state = attach(dense, running_periods(dense, rows))
+    dense = frame.dense(COMPARED, rows.select("account_id", day=rows["begin_day"]))
+    state = attach(dense, running_periods(rows, frame.first - COMPARED, frame.last))
     state = state.mutate(seats_then=lag(state["seats"], COMPARED), mrr_then=lag(state["micro_mrr"], COMPARED))
     grid = with_current(frame.made(state), rows)
     begun = rows.group_by("account_id").agg(begun=rows["begin_day"].min())

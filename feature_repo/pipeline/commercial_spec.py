@@ -148,7 +148,7 @@ COMMERCIAL = ViewSpec(
         Feature(
             "payment_delay_days_180d_mean",
             "Float64",
-            "Mean days from due date to payment, over the invoices paid in the last 180 days; negative if early.",
+            "Mean days from due date to payment, over invoices paid in the last 180 days; negative if early.",
             "payment_delay",
             "Invoices are paid {days} after they are due, on average over the last 180 days",
         ),

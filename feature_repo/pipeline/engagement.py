@@ -1,4 +1,4 @@
-"""The `engagement` view: how the customer's people answer to mails, calls, meetings, trainings and surveys."""
+"""The `engagement` view: how the customer's people answer to mails, calls, trainings and surveys."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def expression(frame: Frame) -> ir.Table:
         touched=placed["true_day"].max(where=touch),
         surveyed=placed["true_day"].max(where=(placed["kind"] == "nps") & placed["answer"].notnull()),
     )
-    grid = attach(frame.dense(WINDOW), by_day)
+    grid = attach(frame.dense(WINDOW, rows), by_day)
     grid = grid.mutate(**{name: grid[name].fill_null(0.0) for name in (*_COUNTED, "touches")})
     grid = frame.made(
         grid.select(

@@ -6,7 +6,7 @@ from feature_repo.pipeline.spec import Feature, ViewSpec
 
 ENGAGEMENT = ViewSpec(
     name="engagement",
-    description="How the customer's people respond to the vendor's: mails, calls, meetings, trainings, surveys.",
+    description="How the customer's people respond: mails, calls, meetings, trainings, surveys.",
     owner="customer-success",
     freshness_days=7,
     tables=("engagements",),

@@ -1,7 +1,8 @@
 """What every view's expression is given: raw tables, the rows to make, and the days before them.
 
-Days are whole numbers here (days since 1970-01-01 UTC), so that windows, ages and clamps are plain arithmetic on
-every Ibis backend. A thing is known on day D if its own day is D or earlier; a time of D+1 00:00 belongs to D+1.
+Days are whole numbers here (days since 1970-01-01 UTC), so that windows, ages and clamps are plain arithmetic
+on every Ibis backend. A thing is known on day D if its own day is D or earlier; a time of D+1 00:00 belongs
+to D+1.
 """
 
 from __future__ import annotations
@@ -38,19 +39,35 @@ class Frame:
     first: int
     last: int
 
-    def dense(self, lookback: int) -> ir.Table:
-        """Return every account of the spine on every day from `first - lookback` to `last`.
+    def dense(self, lookback: int, facts: ir.Table) -> ir.Table:
+        """Return each account of the spine on every day that its windows can reach.
 
-        With exactly one row an account and day, a window of rows is a window of days.
+        With exactly one row an account and day, a window of rows is a window of days. An account that began
+        late has no rows for the time before it; only the days before the first fact and the first row are
+        left out.
+
+        Args:
+            lookback: Days before the first day to make.
+            facts: `account_id` and `day` of what will be joined.
         """
-        days = ibis.memtable(
-            {"day": list(range(self.first - lookback, self.last + 1))}, schema={"day": "int64"}
+        spine = self.spine
+        own = spine.group_by("account_id").agg(begin=spine["day"].min(), finish=spine["day"].max())
+        span = attach(own, facts.group_by("account_id").agg(earliest=facts["day"].min()))
+        begin = ibis.ifelse(span["earliest"] < span["begin"], span["earliest"], span["begin"])
+        begin = ibis.ifelse(begin < self.first, self.first, begin) - lookback
+        days = days_between(self.first - lookback, self.last)
+        return span.inner_join(days, [days["day"] >= begin, days["day"] <= span["finish"]]).select(
+            "account_id", "day"
         )
-        return self.spine.select("account_id").distinct().cross_join(days)
 
     def made(self, table: ir.Table) -> ir.Table:
         """Return the rows of *table* that lie in the days to make."""
         return table.filter(table["day"] >= self.first)
+
+
+def days_between(first: int, last: int) -> ir.Table:
+    """Return the day numbers *first* to *last* in a column `day`."""
+    return ibis.memtable({"day": list(range(first, last + 1))}, schema={"day": "int64"})
 
 
 def day_number(day: dt.date) -> int:
@@ -103,14 +120,6 @@ def make_spine(accounts: ir.Table, subscriptions: ir.Table, first: int, last: in
     )
     spans = trial_run.union(paid.semi_join(accounts, "account_id"))
     spans = spans.filter((spans["since"] <= last) & (spans["until"] >= first))
-    spans = spans.rename(account="account_id")
-    days = ibis.memtable({"day": list(range(first, last + 1))}, schema={"day": "int64"})
-    grid = accounts.select("account_id").cross_join(days)
-    return grid.semi_join(
-        spans,
-        [
-            grid["account_id"] == spans["account"],
-            grid["day"] >= spans["since"],
-            grid["day"] <= spans["until"],
-        ],
-    )
+    days = days_between(first, last)
+    covered = spans.inner_join(days, [days["day"] >= spans["since"], days["day"] <= spans["until"]])
+    return covered.select("account_id", "day").distinct()

@@ -1,9 +1,10 @@
 """Fingerprints of the raw tables: has anything changed, and if so, from which month on?
 
-Two levels. The stamp of a table's files (names, sizes, times) answers "nothing new" without reading. If it differs,
-digests of the rows, month by month and as they were known on the last day built, tell whether the past changed or
-days were only added. What became known later (an end, a payment, a closure) is masked, since no row that was built
-depends on it. This module is an edge of the build and uses the engine's own hash function.
+Two levels. The stamp of a table's files (names, sizes, times) answers "nothing new" without reading. If it
+differs, digests of the rows, month by month and as they were known on the last day built, tell whether the
+past changed or days were only added. What became known later (an end, a payment, a closure) is masked, since
+no row that was built depends on it. This module is an edge of the build and uses the engine's own hash
+function.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ READINGS: Mapping[str, Reading] = {
 
 
 def stamp(folder: Path, tables: Iterable[str]) -> str:
-    """Return a digest of names, sizes and modification times of the files behind *tables* and `dataset.yaml`."""
+    """Return a digest of names, sizes and times of the files behind *tables* and of `dataset.yaml`."""
     digest = hashlib.sha256()
     files = [file for name in sorted(tables) for file in table_files(folder, name)]
     for file in [*files, folder / FILE_NAME]:

@@ -1,4 +1,4 @@
-"""Writing a view's month files so that a reader, or a build that is cut off, never leaves or meets half a file.
+"""Writing a view's month files so that nobody meets half a file, even if a build is cut off.
 
 New files are made in a folder beside the views and renamed into place when all of them are complete.
 """
@@ -45,7 +45,8 @@ class MonthFiles:
     Args:
         out: The features' folder.
         spec: The view.
-        since: First day that is written anew; rows of earlier days in its month are kept, later files replaced.
+        since: First day that is written anew; rows of earlier days in its month are kept, later files
+            replaced.
     """
 
     def __init__(self, out: Path, spec: ViewSpec, since: dt.date) -> None:

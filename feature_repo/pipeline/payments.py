@@ -83,7 +83,7 @@ def _settled(frame: Frame, invoices: ir.Table) -> ir.Table:
     facts = facts.filter((facts["day"] >= frame.first - WINDOW) & (facts["day"] <= frame.last))
     names = ("paid", "late_seconds", "disputed")
     by_day = facts.group_by("account_id", "day").agg(**{name: facts[name].sum() for name in names})
-    grid = attach(frame.dense(WINDOW), by_day)
+    grid = attach(frame.dense(WINDOW, facts), by_day)
     grid = grid.mutate(**{name: grid[name].fill_null(0.0) for name in names})
     return frame.made(
         grid.select(

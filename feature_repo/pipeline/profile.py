@@ -1,7 +1,7 @@
 """The `profile` view: who the account is and what holds back an action right now.
 
-The account's own columns are slowly changing: a row carries them as they were when the row was made. What has a
-time of its own (onboarding, incidents, complaints, subscriptions) counts only from that time on.
+The account's own columns are slowly changing: a row carries them as they were when the row was made. What has
+a time of its own (onboarding, incidents, complaints, subscriptions) counts only from that time on.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def expression(frame: Frame) -> ir.Table:
         created_day=day_of(accounts["created_at"]),
         onboarded_day=day_of(accounts["onboarded_at"]),
     )
-    state = running_periods(frame.spine, periods(frame)).select("account_id", "day", "running")
+    state = running_periods(periods(frame), frame.first, frame.last).select("account_id", "day", "running")
     grid = attach(attach(frame.spine, given), state)
     grid = grid.mutate(
         account_age_days=ibis.ifelse(
@@ -70,7 +70,7 @@ def _complaints(frame: Frame) -> ir.Table | None:
     rows = rows.filter(rows["true_day"] <= frame.last)
     rows = rows.mutate(day=at_least(rows["true_day"], frame.first))
     by_day = rows.group_by("account_id", "day").agg(complained=rows["true_day"].max())
-    grid = attach(frame.dense(0), by_day)
+    grid = attach(frame.dense(0, rows), by_day)
     return grid.select("account_id", "day", last_complaint_days=grid["day"] - running_max(grid["complained"]))
 
 
@@ -98,7 +98,7 @@ def _incidents(frame: Frame) -> ir.Table | None:
     # All that is older than the window lies on the first day, which only the running sum reaches.
     facts = facts.mutate(day=at_least(facts["day"], frame.first - WINDOW))
     by_day = facts.group_by("account_id", "day").agg(begun=facts["begun"].sum(), going=facts["going"].sum())
-    grid = attach(frame.dense(WINDOW), by_day)
+    grid = attach(frame.dense(WINDOW, facts), by_day)
     grid = grid.mutate(begun=grid["begun"].fill_null(0.0), going=grid["going"].fill_null(0.0))
     return frame.made(
         grid.select(

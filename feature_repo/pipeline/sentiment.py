@@ -63,7 +63,7 @@ def expression(frame: Frame) -> ir.Table:
     # All that is older than the windows lies on the first day, which only the running sums reach.
     facts = facts.mutate(day=at_least(facts["day"], start))
     by_day = facts.group_by("account_id", "day").agg(**{name: facts[name].sum() for name in _FACTS})
-    grid = attach(frame.dense(WINDOW), by_day)
+    grid = attach(frame.dense(WINDOW, facts), by_day)
     grid = grid.mutate(**{name: grid[name].fill_null(0.0) for name in _FACTS})
     sums = {name: rolling(grid[name], WINDOW) for name in _FACTS if name != "closed"}
     grid = frame.made(

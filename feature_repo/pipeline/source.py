@@ -5,7 +5,6 @@ An edge of the build: it knows files and the engine, so that the views need to k
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from feature_repo.tables.reading import connect, end_day, scan, table_files
 from feature_repo.tables.registry import USAGE_TABLES
 
 if TYPE_CHECKING:
+    import datetime as dt
     from pathlib import Path
 
     import ibis.expr.types as ir

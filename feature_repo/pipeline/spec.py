@@ -1,4 +1,4 @@
-"""Values that describe a feature and a feature view; the one place that says a feature's name, type and words.
+"""Values that describe a feature and a feature view; the one place that says its name, type and words.
 
 The Feast views, the feature contract and the sentences that explain a score are all made from these.
 """
@@ -22,8 +22,9 @@ class Feature:
         description: One sentence; becomes the Feast description and the reference page.
         signal: Key of the group of features that speak about the same thing, such as `logins`.
         text: The sentence that explains a value to people. Placeholders: `{value}` (number as is),
-            `{percent}` (the value times 100), `{change}` (`fell 62 %`, `rose 12 %`, `held level`, from a ratio
-            to a baseline where 1 is no change), `{money}`, `{days}`. Empty: `description: value` is used.
+            `{percent}` (the value times 100), `{change}` (`fell 62 %`, `rose 12 %`, `held level`, from a
+            ratio to a baseline where 1 is no change), `{money}`, `{days}`. Empty: `description: value` is
+            used.
         role: `model` if models may read it, `policy` if only decisions may.
     """
 

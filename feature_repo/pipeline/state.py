@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import os
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from feature_repo.pipeline.spec import ViewSpec
 
 FILE_NAME = "state.json"
@@ -24,6 +25,7 @@ class ViewState(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     first: dt.date = Field(description="First day built.")
+    start: dt.date | None = Field(description="First day that was asked for; None for the first account's.")
     last: dt.date = Field(description="Last day built; rows after it are leftovers of a broken build.")
     definition: str = Field(
         description="Digest of the view's features and code, and of its scorer if it has one."

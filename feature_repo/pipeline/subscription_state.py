@@ -1,7 +1,7 @@
 """Which subscriptions run at the end of a day, and which of them is the current one.
 
-A period runs on day D if it began on D or before and is not known to have ended by then. The current one is the
-one that began last; seats and revenue are summed over all that run.
+A period runs on day D if it began on D or before and is not known to have ended by then. The current one is
+the one that began last; seats and revenue are summed over all that run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from feature_repo.pipeline.frame import Frame, day_of
+from feature_repo.pipeline.frame import Frame, day_of, days_between
 from feature_repo.pipeline.windows import micro
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def periods(frame: Frame) -> ir.Table:
     """Return the subscription periods that began by the last day, with day numbers and an order.
 
-    Columns: those of `subscriptions`, `begin_day`, `end_day` (null if not over by the last day), `place` (int64,
-    rising with the time at which the account's periods began), `previous_plan`.
+    Columns: those of `subscriptions`, `begin_day`, `end_day` (null if not over by the last day), `place`
+        (int64, rising with the time at which the account's periods began), `previous_plan`.
     """
     table = frame.tables["subscriptions"]
     rows = table.mutate(
@@ -38,20 +38,20 @@ def periods(frame: Frame) -> ir.Table:
     )
 
 
-def running_periods(grid: ir.Table, rows: ir.Table) -> ir.Table:
-    """Return, for the rows of *grid* with a running subscription, how many, `seats`, `micro_mrr` and `place`.
+def running_periods(rows: ir.Table, first: int, last: int) -> ir.Table:
+    """Return, by account and day with a running subscription, how many, `seats`, `micro_mrr` and `place`.
 
     Args:
-        grid: `account_id` and `day`.
         rows: From `periods`.
+        first: Day number of the first day.
+        last: Day number of the last day.
     """
-    held = rows.select("begin_day", "end_day", "place", "seats", "micro_mrr", period_account="account_id")
-    joined = grid.select("account_id", "day").inner_join(
-        held,
+    days = days_between(first, last)
+    joined = rows.inner_join(
+        days,
         [
-            grid["account_id"] == held["period_account"],
-            grid["day"] >= held["begin_day"],
-            held["end_day"].isnull() | (held["end_day"] > grid["day"]),
+            days["day"] >= rows["begin_day"],
+            days["day"] < ibis.coalesce(rows["end_day"], ibis.literal(last + 1)),
         ],
     )
     return joined.group_by("account_id", "day").agg(
@@ -88,4 +88,5 @@ def with_current(state: ir.Table, rows: ir.Table) -> ir.Table:
 def current_subscription(frame: Frame) -> ir.Table:
     """Return the state and the current period's terms for the rows of the spine that have a subscription."""
     rows = periods(frame)
-    return with_current(running_periods(frame.spine, rows), rows)
+    state = running_periods(rows, frame.first, frame.last)
+    return with_current(state, rows)

@@ -1,7 +1,7 @@
-"""The `usage` view: log-ins, active users, sessions, API calls, events and storage against the account's past.
+"""The `usage` view: log-ins, active users, API calls, events and storage against the account's past.
 
-A day without a row counts as zero from the account's first row of that metric on; before it, nothing is known.
-Where `usage_daily` is absent, the day's total of `feature_usage` stands in for product events.
+A day without a row counts as zero from the account's first row of that metric on; before it, nothing is
+known. Where `usage_daily` is absent, the day's total of `feature_usage` stands in for product events.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def expression(frame: Frame) -> ir.Table:
         active_before=rows["day"].max(where=active & (rows["day"] < start)),
         stored_before=rows["day"].max(where=(rows["metric"] == "storage_gb") & (rows["day"] < start)),
     )
-    grid = attach(attach(frame.dense(LOOKBACK), by_day), history)
+    grid = attach(
+        attach(frame.dense(LOOKBACK, history.select("account_id", day=history["first_any"])), by_day), history
+    )
     grid = grid.mutate(**{name: grid[name].fill_null(0.0) for name in (*SUMMED, "active")})
     grid = grid.mutate(login_day=flag(grid["logins"] > 0))
     grid = frame.made(_windows(grid))

@@ -1,4 +1,4 @@
-"""What the plan's limits are compared with: the peak of active users, the sum of API calls, the storage level."""
+"""What the plan's limits are compared with: peak of active users, sum of API calls, storage level."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def usage_peaks(frame: Frame) -> ir.Table | None:
         calls=placed["amount"].sum(where=placed["metric"] == "api_calls"),
         stored_day=placed["true_day"].max(where=placed["metric"] == "storage_gb"),
     )
-    grid = attach(frame.dense(WINDOW), by_day)
+    grid = attach(frame.dense(WINDOW, rows), by_day)
     in_window = ibis.window(group_by="account_id", order_by="day", rows=(1 - WINDOW, 0))
     grid = frame.made(
         grid.select(

@@ -35,7 +35,7 @@ USAGE = ViewSpec(
         Feature(
             "login_days_28d_vs_baseline_ratio",
             "Float64",
-            "Share of days with a log-in over the last 28 days, divided by the share over the 90 days before.",
+            "Share of days with a log-in in the last 28 days, divided by that of the 90 days before.",
             "logins",
             "Log-ins {change} against this account's own 90-day baseline",
         ),

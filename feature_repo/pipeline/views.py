@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from feature_repo.pipeline.adoption_spec import ADOPTION
 from feature_repo.pipeline.commercial_spec import COMMERCIAL
 from feature_repo.pipeline.engagement_spec import ENGAGEMENT
 from feature_repo.pipeline.profile_spec import PROFILE
 from feature_repo.pipeline.sentiment_spec import SENTIMENT
-from feature_repo.pipeline.spec import ViewSpec
 from feature_repo.pipeline.usage_spec import USAGE
+
+if TYPE_CHECKING:
+    from feature_repo.pipeline.spec import ViewSpec
 
 VIEWS: tuple[ViewSpec, ...] = (USAGE, ADOPTION, SENTIMENT, COMMERCIAL, ENGAGEMENT, PROFILE)
 

@@ -1,8 +1,9 @@
 """Windows over a dense daily table, and exact numbers to put into them.
 
-Sums run over whole numbers (thousandths or millionths of the unit, held as float64, which is exact up to 2**53), so
-that they depend neither on the order of rows nor on the first row of a window: building day by day then equals
-building at once to the last bit. Engines disagree about the least of a number and null; `at_most` keeps the null.
+Sums run over whole numbers (thousandths or millionths of the unit, held as float64, which is exact up to
+2**53), so that they depend neither on the order of rows nor on the first row of a window: building day by day
+then equals building at once to the last bit. Engines disagree about the least of a number and null; `at_most`
+keeps the null.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The trained scorer: TF-IDF of words and of characters inside words, and logistic regression.
 
-It is kept as a NumPy archive of plain arrays (words, weights), which loading can't turn into code, and scored by the
-very transformers that trained it. ONNX was tried: the converter can't express characters inside words as
-scikit-learn cuts them, nor its Unicode words, so scores would differ between training and use.
+It is kept as a NumPy archive of plain arrays (words, weights), which loading can't turn into code, and scored
+by the very transformers that trained it. ONNX was tried: the converter can't express characters inside words
+as scikit-learn cuts them, nor its Unicode words, so scores would differ between training and use.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def load_scorer(path: Path) -> TrainedScorer:
 
 
 def _packed(terms: Sequence[str]) -> np.ndarray:
-    """Return *terms* as UTF-8 bytes, one a line; no term has a line feed, which is white space to both parts."""
+    """Return *terms* as UTF-8 bytes, one a line; no term has a line feed, as both parts cut there."""
     return np.frombuffer("\n".join(terms).encode(), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""The cold-start scorer: VADER's word list and rules (Hutto and Gilbert 2014), for English, without any training."""
+"""The cold-start scorer: VADER's word list and rules (Hutto and Gilbert 2014), English, untrained."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def view_spec(name: str) -> ViewSpec:
 def feature_view(spec: ViewSpec, features_dir: Path | None = None) -> FeatureView:
     """Return the Feast view of *spec*.
 
-    The ttl is the view's freshness limit. What training, explanations and policy need to know of a feature travels in
-    its tags, so that the registry alone tells it all.
+    The ttl is the view's freshness limit. What training, explanations and policy need to know of a feature
+    travels in its tags, so that the registry alone tells it all.
 
     Args:
         spec: The view and its features.

@@ -45,7 +45,9 @@ def require_agreement(targets: Sequence[Running], accounts: Sequence[str]) -> in
         first, *others = [(one.server.name, probabilities(one, account)) for one in targets]
         for name, found in others:
             if found.keys() != first[1].keys():
-                raise RuntimeError(f"{account}: {name} answers {sorted(found)}, {first[0]} {sorted(first[1])}")
+                raise RuntimeError(
+                    f"{account}: {name} answers {sorted(found)}, {first[0]} {sorted(first[1])}"
+                )
             for what, value in found.items():
                 compared += 1
                 if abs(value - first[1][what]) > TOLERANCE:

@@ -89,8 +89,12 @@ def compare(target: Running, setting: Setting, plan: Plan, tell: Callable[[str],
             finally:
                 target.tree.hold()
             ours = float(np.median(latencies)) / 1e6 if len(latencies) else float("nan")
-            rounds.append(BulkRound(ours, float(np.median(feast.read(plan.feast_readings))), dict(said["errors"])))
-            tell(f"500 accounts: ours {rounds[-1].ours_ms:.1f} ms, Feast's SDK reads in {rounds[-1].feast_ms:.1f} ms")
+            rounds.append(
+                BulkRound(ours, float(np.median(feast.read(plan.feast_readings))), dict(said["errors"]))
+            )
+            tell(
+                f"500 accounts: ours {rounds[-1].ours_ms:.1f} ms, Feast's SDK reads in {rounds[-1].feast_ms:.1f} ms"
+            )
     return rounds
 
 

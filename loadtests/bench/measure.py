@@ -54,7 +54,12 @@ class Generator:
 
 
 def measure(
-    target: Running, setting: Setting, store: ProcessTree, scenario: Scenario, number: int, warm_up_seconds: float
+    target: Running,
+    setting: Setting,
+    store: ProcessTree,
+    scenario: Scenario,
+    number: int,
+    warm_up_seconds: float,
 ) -> Sample:
     """Ask one server, which must not be held, and return what came of it.
 
@@ -116,7 +121,11 @@ def measure(
 
 
 def start_all(
-    stack: contextlib.ExitStack, names: Sequence[str], setting: Setting, workers: int, tell: Callable[[str], None]
+    stack: contextlib.ExitStack,
+    names: Sequence[str],
+    setting: Setting,
+    workers: int,
+    tell: Callable[[str], None],
 ) -> dict[str, Running]:
     """Start the servers one after the other, each while the others are held, and leave all of them held."""
     started: dict[str, Running] = {}
@@ -124,7 +133,9 @@ def start_all(
         if server.name in names:
             started[server.name] = found = stack.enter_context(running(server, setting, workers))
             found.tree.hold()
-            tell(f"{server.name} answers after {found.start_seconds:.1f} s ({workers} worker{'s' * (workers > 1)})")
+            tell(
+                f"{server.name} answers after {found.start_seconds:.1f} s ({workers} worker{'s' * (workers > 1)})"
+            )
     return started
 
 

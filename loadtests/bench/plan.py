@@ -67,7 +67,13 @@ class Plan:
 
 def closed(connections: int, servers: tuple[str, ...], rounds: int, seconds: float) -> Scenario:
     """Return a scenario in which each connection asks again as soon as it has its answer."""
-    return Scenario(f"{connections} connections" if connections > 1 else "1 connection", servers, connections, rounds, seconds)
+    return Scenario(
+        f"{connections} connections" if connections > 1 else "1 connection",
+        servers,
+        connections,
+        rounds,
+        seconds,
+    )
 
 
 HEADLINE: Final = "8 connections"

@@ -132,7 +132,9 @@ class Rounds:
 def select(samples: Sequence[Sample], server: str, scenario: str, workers: int = 1) -> Rounds:
     """Return the rounds of one server under one scenario."""
     return Rounds(
-        tuple(one for one in samples if (one.server, one.scenario, one.workers) == (server, scenario, workers))
+        tuple(
+            one for one in samples if (one.server, one.scenario, one.workers) == (server, scenario, workers)
+        )
     )
 
 
@@ -140,4 +142,6 @@ def ratio(samples: Sequence[Sample], server: str, other: str, scenario: str, wor
     """Return how many times the requests a second of *other* a server does, round by round."""
     ours = {one.round: one.rps for one in select(samples, server, scenario, workers).samples}
     theirs = {one.round: one.rps for one in select(samples, other, scenario, workers).samples}
-    return Spread.of(ours[number] / theirs[number] for number in ours.keys() & theirs.keys() if theirs[number])
+    return Spread.of(
+        ours[number] / theirs[number] for number in ours.keys() & theirs.keys() if theirs[number]
+    )

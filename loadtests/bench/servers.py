@@ -50,7 +50,9 @@ class Setting:
 
     def environment(self, workers: int) -> dict[str, str]:
         """Return the environment of every server; nothing of the caller's own settings goes in."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("KEEPGROW_", "BENTOML_"))}
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("KEEPGROW_", "BENTOML_"))
+        }
         return kept | {
             "PYTHONPATH": str(ROOT),
             "REDIS_URL": self.redis_url,
@@ -99,7 +101,15 @@ def _uvicorn(module: str) -> Callable[[Setting, int, int], list[str]]:
 
 
 def _bentoml(target: Callable[[Setting], str]) -> Callable[[Setting, int, int], list[str]]:
-    return lambda setting, port, _: [program("bentoml"), "serve", target(setting), "--host", HOST, "--port", str(port)]
+    return lambda setting, port, _: [
+        program("bentoml"),
+        "serve",
+        target(setting),
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+    ]
 
 
 def _feast(setting: Setting, port: int, workers: int) -> list[str]:

@@ -51,7 +51,18 @@ def running_valkey(folder: Path) -> Iterator[Valkey]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    settings = ["--port", str(port), "--bind", HOST, "--dir", str(folder), "--appendonly", "yes", "--save", ""]
+    settings = [
+        "--port",
+        str(port),
+        "--bind",
+        HOST,
+        "--dir",
+        str(folder),
+        "--appendonly",
+        "yes",
+        "--save",
+        "",
+    ]
     log = folder / "valkey.log"
     with log.open("wb") as out:
         process = subprocess.Popen([get_binary_path(), *settings], stdout=out, stderr=subprocess.STDOUT)  # noqa: S603

@@ -35,7 +35,9 @@ class Wire:
 
     def _connect(self) -> socket.socket:
         connection = socket.create_connection(self._address, timeout=10)
-        connection.settimeout(None)  # a timeout would cost a system call on each send and receive; `select` has one
+        connection.settimeout(
+            None
+        )  # a timeout would cost a system call on each send and receive; `select` has one
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 

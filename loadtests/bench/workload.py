@@ -43,8 +43,12 @@ def _one(ids: list[str]) -> Body:
 
 _FORMS: Final[dict[Kind, _Form]] = {
     "score": _Form("/v1/score", _one, b"churn_probability"),
-    "score_many": _Form("/v1/score", lambda ids: {"account_ids": ids}, b"churn_probability", ACCOUNTS_AT_ONCE),
-    "next_best_action": _Form("/v1/next-best-action", lambda ids: {**_one(ids), "surface": "in_app"}, b"reason"),
+    "score_many": _Form(
+        "/v1/score", lambda ids: {"account_ids": ids}, b"churn_probability", ACCOUNTS_AT_ONCE
+    ),
+    "next_best_action": _Form(
+        "/v1/next-best-action", lambda ids: {**_one(ids), "surface": "in_app"}, b"reason"
+    ),
     "ordinary": _Form("/score", _one, b"churn_probability"),
     "fastapi": _Form("/score", _one, b"churn_probability"),
     "feast_server": _Form(

@@ -7,6 +7,7 @@ there are as many. Values are therefore what the pipeline makes, and the model i
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -63,9 +64,13 @@ class World:
         self.folder.mkdir(parents=True, exist_ok=True)
         feature_code, training_code = _digest("feature_repo"), _digest("training", "serving/bundle")
         self._step("raw", repr(WORLD), lambda: self._keepgrow("synth", *WORLD, "--force", self._at("raw")))
-        self._step("features", feature_code, lambda: self._keepgrow("features", "build", self._at("raw"), self._at("features")))
+        self._step(
+            "features",
+            feature_code,
+            lambda: self._keepgrow("features", "build", self._at("raw"), self._at("features")),
+        )
         self._step("model", feature_code + training_code, self._train)
-        self._step("online", f"{feature_code} {self.accounts}", self._tile)
+        self._step("online", f"{feature_code} {training_code} {self.accounts}", self._tile)
         model = self._path("model-tag.txt").read_text(encoding="utf-8").strip()
         self._step("bento", model + _digest("serving", _BENTO_FILE), lambda: self._build_bento(model))
         bento = self._path("bento-tag.txt").read_text(encoding="utf-8").strip()
@@ -78,18 +83,20 @@ class World:
             repo.mkdir(exist_ok=True)
             text = _FEAST_REPO.format(registry=self._at("online.db"), address=f"127.0.0.1:{valkey.port}")
             (repo / "feature_store.yaml").write_text(text, encoding="utf-8")
-            name, _, version = model.partition(":")
-            yield Setting(
-                redis_url=valkey.url,
-                bundle=self._path("bentoml") / "models" / name / version,
-                model=model,
-                bento=bento,
-                bentoml_home=self._path("bentoml"),
-                feast_repo=repo,
-                accounts_file=self._path("account-ids.txt"),
-                clock_start=end,
-                logs=self._path("logs"),
-            ), valkey
+            yield (
+                Setting(
+                    redis_url=valkey.url,
+                    bundle=self._manifest().parent,
+                    model=model,
+                    bento=bento,
+                    bentoml_home=self._path("bentoml"),
+                    feast_repo=repo,
+                    accounts_file=self._path("account-ids.txt"),
+                    clock_start=end,
+                    logs=self._path("logs"),
+                ),
+                valkey,
+            )
 
     def _path(self, name: str) -> Path:
         return self.folder.resolve() / name
@@ -111,7 +118,9 @@ class World:
         (folder / name).write_text(made_from, encoding="utf-8")
 
     def _environment(self, **more: str) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("KEEPGROW_", "BENTOML_"))}
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("KEEPGROW_", "BENTOML_"))
+        }
         return kept | {
             "PYTHONPATH": str(ROOT),
             "BENTOML_HOME": self._at("bentoml"),
@@ -125,7 +134,12 @@ class World:
         log = self._path("preparation.log")
         with log.open("ab") as out:
             done = subprocess.run(  # noqa: S603 - our own commands
-                command, env=self._environment(**more), cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, check=False
+                command,
+                env=self._environment(**more),
+                cwd=ROOT,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
             )
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}; see {log}")
@@ -133,13 +147,19 @@ class World:
     def _keepgrow(self, *words: str, **more: str) -> None:
         self._run([sys.executable, "-m", "keepgrow", *words], **more)
 
+    def _manifest(self) -> Path:
+        name, _, version = self._path("model-tag.txt").read_text(encoding="utf-8").strip().partition(":")
+        return self._path("bentoml") / "models" / name / version / "manifest.json"
+
     def _train(self) -> None:
         self._keepgrow("apply")
         self._keepgrow("train", self._at("raw"), "--tag-file", self._at("model-tag.txt"))
 
     def _build_bento(self, model: str) -> None:
         tag = self._path("bento-tag.txt")
-        self._run([program("bentoml"), "build", "-f", _BENTO_FILE, "-o", "tag", str(ROOT)], KEEPGROW_MODEL=model)
+        self._run(
+            [program("bentoml"), "build", "-f", _BENTO_FILE, "-o", "tag", str(ROOT)], KEEPGROW_MODEL=model
+        )
         folder = self._path("bentoml") / "bentos" / "keepgrow"
         version = (folder / "latest").read_text(encoding="utf-8").strip()
         tag.write_text(f"keepgrow:{version}\n", encoding="utf-8")
@@ -152,7 +172,7 @@ class World:
 
     def _tile(self) -> None:
         """Write the last day of every view, under as many ids as there shall be accounts."""
-        views = sorted(path.name for path in self._path("features").iterdir() if any(path.glob("*.parquet")))
+        views = [view["name"] for view in json.loads(self._manifest().read_text(encoding="utf-8"))["contract"]["views"]]
         last = {view: _last_day(self._path("features") / view) for view in views}
         common = sorted(set.intersection(*(set(table["account_id"].to_pylist()) for table in last.values())))
         width = len(str(self.accounts))
@@ -161,7 +181,9 @@ class World:
             order = pc.index_in(pa.array(common), value_set=table["account_id"].combine_chunks())
             rows = table.take(order).take(pa.array([number % len(common) for number in range(self.accounts)]))
             column = table.schema.get_field_index("account_id")
-            rows = rows.set_column(column, table.schema.field(column), pa.array(ids, table.schema.field(column).type))
+            rows = rows.set_column(
+                column, table.schema.field(column), pa.array(ids, table.schema.field(column).type)
+            )
             end = rows["event_timestamp"][0].as_py()
             file = self._path("online") / view / f"{end - timedelta(days=1):%Y-%m}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A request and a response as plain values, and reading a body within its limits. Nothing here knows an endpoint."""
+"""A request and a response as plain values, and reading a body within its limits."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Request:
         raise _too_large(limit)
 
     async def _drain(self) -> None:
-        """Throw away what is still coming, so that an ordinary client reads our answer and no reset connection."""
+        """Throw away what still comes, so that an ordinary client reads our answer."""
         thrown = 0
         try:
             async with asyncio.timeout(DRAIN_SECONDS):

@@ -1,4 +1,4 @@
-"""`GET /openapi.json` and `GET /docs`: the whole API as OpenAPI 3.1, and a page that shows it without a network."""
+"""`GET /openapi.json` and `GET /docs`: the API as OpenAPI 3.1, and a page that shows it without a network."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def openapi_document() -> dict[str, Any]:
         "info": {
             "title": "Keepgrow",
             "version": VERSION,
-            "summary": "Churn risk, upsell probability and the one action worth taking now, for every account.",
+            "summary": "Churn risk, upsell probability and the one action worth taking now.",
             "description": (serving.__doc__ or "").strip(),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -129,15 +129,17 @@ def _paths() -> dict[str, Any]:
                 body={"oneOf": [_ref(ScoreOneRequest), _ref(ScoreManyRequest)]},
                 examples={
                     "one": {"summary": "One account", "value": {"account_id": ACCOUNT}},
-                    "several": {"summary": "Several accounts", "value": {"account_ids": [ACCOUNT, "acme-0043"]}},
+                    "several": {
+                        "summary": "Several accounts", "value": {"account_ids": [ACCOUNT, "acme-0043"]},
+                    },
                 },
             )
         },
         "/v1/next-best-action": {
             "post": _operation(
                 "next_best_action", "accounts", "The one action worth taking now",
-                "`action` is null when nothing is worth doing or allowed; `reason` then says why. Every action of the "
-                "catalogue is the action, an alternative, or refused with its stage and rule.",
+                "`action` is null when nothing is worth doing or allowed; `reason` then says why. Every "
+                "action of the catalogue is the action, an alternative, or refused with its stage and rule.",
                 _json(_ref(responses.DecisionAnswer)), (*BODY_PROBLEMS, *store),
                 body=_ref(NextBestActionRequest),
                 examples={
@@ -202,7 +204,7 @@ def _paths() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _operation(
+def _operation(  # noqa: PLR0917 - private; one line an endpoint
     name: str,
     tag: str,
     summary: str,

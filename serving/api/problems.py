@@ -1,4 +1,4 @@
-"""RFC 9457 problem documents: every kind of failure has one stable `type`, and one function maps errors to them."""
+"""RFC 9457 problem documents: each kind of failure has a stable `type`; one function maps errors to them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class ProblemError(Exception):
 
 
 def problem_of(error: Exception, retry_after_seconds: int) -> ProblemError:
-    """Return the problem that *error* is to a client; whatever is not foreseen says nothing of our insides."""
+    """Return the problem that *error* is to a client; what is not foreseen says nothing of our insides."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, UnknownAccount):
@@ -154,3 +154,8 @@ def overloaded(retry_after_seconds: int) -> ProblemError:
         "The worker is at its limit of requests in flight.",
         headers=((b"retry-after", str(retry_after_seconds).encode()),),
     )
+
+
+def not_started() -> ProblemError:
+    """Return the problem of a request that came before the process had loaded its bundle."""
+    return ProblemError(NOT_READY, "The service is starting.", headers=((b"retry-after", b"1"),))

@@ -1,4 +1,4 @@
-"""The bodies that clients send, checked strictly: no coercion, no unknown keys, and errors that point at the place."""
+"""The bodies that clients send, checked strictly: no coercion, no unknown keys, errors that point."""
 
 from typing import Annotated, Any, TypeVar
 

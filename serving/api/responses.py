@@ -77,11 +77,21 @@ class ProblemDocument(_Answer):
     )
 
 
+class UnknownAccountProblem(_Answer):
+    """The problem of one account of which nothing is known."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    account_id: str
+
+
 class ScoresAnswer(_Answer):
     """Scores of several accounts, in the order asked for, and a problem for each that is unknown."""
 
     scores: list[ScoreAnswer]
-    errors: list[ProblemDocument]
+    errors: list[UnknownAccountProblem]
 
 
 class ExpectedValueAnswer(_Answer):

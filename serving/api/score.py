@@ -1,4 +1,4 @@
-"""`POST /v1/score`: churn and upsell probabilities, score, tier and signals of one account or of up to 500."""
+"""`POST /v1/score`: probabilities, score, tier and signals of one account or of up to 500."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offline features as Arrow to the same values that the online reader gives, so that batch and service can't differ."""
+"""Offline features as the values that the online reader gives, so that batch and service can't differ."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def time_column(view: str) -> str:
 
 
 def feature_table_schema(contract: FeatureContract) -> pa.Schema:
-    """Return the schema of a table of features: account, an event time a view, and every feature of the contract."""
+    """Return the schema of a table of features: account, an event time a view, every feature."""
     return pa.schema(
         [
             pa.field(ACCOUNT, pa.string(), nullable=False),
@@ -68,7 +68,7 @@ def feature_rows(table: pa.RecordBatch, manifest: Manifest) -> FeatureRows:
     ) or tuple({} for _ in range(n))
     return FeatureRows(
         account_ids=tuple(columns[ACCOUNT].to_pylist()),
-        known=np.isfinite(as_of).any(axis=1),
+        known=np.array(np.isfinite(as_of).any(axis=1)),
         matrix=matrix,
         as_of=as_of,
         context=context,

@@ -1,6 +1,6 @@
 """Reads the latest features of every account out of the feature Parquet files, a batch at a time.
 
-DuckDB does the work with bounded memory and spills to disk; only the batch that is being scored is in this process.
+DuckDB does the work with bounded memory and spills to disk; only the batch that is being scored is in Python.
 """
 
 from __future__ import annotations
@@ -80,19 +80,23 @@ class OfflineFeatures:
     def _files(self, view: str) -> list[Path]:
         first = (self.as_of - self.look_back - dt.timedelta(days=1)).strftime("%Y-%m")
         last = self.as_of.strftime("%Y-%m")
-        return sorted(path for path in (self.folder / view).glob("*.parquet") if first <= path.stem[:7] <= last)
+        return sorted(
+            path for path in (self.folder / view).glob("*.parquet") if first <= path.stem[:7] <= last
+        )
 
     def count(self, con: duckdb.DuckDBPyConnection) -> int:
         """Return how many accounts have features."""
-        row = con.execute(f"SELECT count(*) FROM ({self._accounts()})", self._times()).fetchone()  # noqa: S608 -- names of the contract
-        return int(row[0]) if row else 0
+        rows = con.execute(f"SELECT count(*) FROM ({self._accounts()})").fetchall()  # noqa: S608 -- names of the contract
+        return int(rows[0][0])
 
     def batches(self, con: duckdb.DuckDBPyConnection, rows: int) -> Iterator[pa.RecordBatch]:
-        """Yield the features of all accounts, at most *rows* accounts at a time, as `feature_table_schema` says."""
+        """Yield the features of all accounts, at most *rows* at a time, as `feature_table_schema` says."""
         schema = feature_table_schema(self.contract)
-        result = con.execute(self._query(), self._times())
-        # DuckDB 2 has another name for it.
-        read = result.to_arrow_reader if hasattr(result, "to_arrow_reader") else result.fetch_record_batch
+        relation = con.sql(self._query())
+        # DuckDB 1 has another name for it.
+        read = (
+            relation.to_arrow_reader if hasattr(relation, "to_arrow_reader") else relation.fetch_record_batch
+        )
         for batch in read(rows):
             for start in range(0, batch.num_rows, rows):
                 part = batch.slice(start, rows)
@@ -100,13 +104,17 @@ class OfflineFeatures:
                     [part.column(name).cast(schema.field(name).type) for name in schema.names], schema=schema
                 )
 
-    def _times(self) -> dict[str, dt.datetime]:
-        return {"as_of": self.as_of, "since": self.as_of - self.look_back}
+    def _within(self) -> str:
+        since = self.as_of - self.look_back
+        return (
+            f"event_timestamp <= TIMESTAMPTZ '{self.as_of.isoformat()}' "
+            f"AND event_timestamp > TIMESTAMPTZ '{since.isoformat()}'"
+        )
 
     def _accounts(self) -> str:
         return " UNION ".join(
             f"SELECT {ACCOUNT} FROM view_{view.name} "  # noqa: S608 -- names of the contract
-            "WHERE event_timestamp <= $as_of AND event_timestamp > $since"
+            f"WHERE {self._within()}"
             for view in self.contract.views
         )
 
@@ -116,17 +124,16 @@ class OfflineFeatures:
             name = view.name
             latest.append(
                 f"latest_{name} AS MATERIALIZED (SELECT {ACCOUNT}, max(event_timestamp) AS event_timestamp "  # noqa: S608 -- names of the contract
-                f"FROM view_{name} WHERE event_timestamp <= $as_of AND event_timestamp > $since GROUP BY 1)"
+                f"FROM view_{name} WHERE {self._within()} GROUP BY 1)"
             )
             features = [feature.name for feature in self.contract.features if feature.view == name]
             picked = ", ".join(f'v."{feature}"' for feature in features)
             latest.append(
                 f"now_{name} AS (SELECT v.{ACCOUNT}, v.event_timestamp, {picked} FROM view_{name} v "  # noqa: S608 -- names of the contract
-                f"JOIN latest_{name} l ON v.{ACCOUNT} = l.{ACCOUNT} AND v.event_timestamp = l.event_timestamp)"
+                f"JOIN latest_{name} l USING ({ACCOUNT}, event_timestamp))"
             )
             joins.append(f"LEFT JOIN now_{name} ON now_{name}.{ACCOUNT} = a.{ACCOUNT}")
             columns.append(f"now_{name}.event_timestamp AS {time_column(name)}")
             columns += [f'now_{name}."{feature}"' for feature in features]
-        return (
-            f"WITH {', '.join(latest)} SELECT {', '.join(columns)} FROM ({self._accounts()}) a {' '.join(joins)}"  # noqa: S608 -- names of the contract
-        )
+        selected = f"SELECT {', '.join(columns)} FROM ({self._accounts()}) a {' '.join(joins)}"  # noqa: S608 - names of the contract
+        return f"WITH {', '.join(latest)} {selected}"

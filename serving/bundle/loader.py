@@ -55,6 +55,9 @@ class Bundle:
         tag: `name:version` in the model store.
         manifest: What it says of itself.
         session: The open graph.
+        n_features: Columns of the matrix.
+        outputs: The probability output of each head, in the manifest's order.
+        contributions_output: The output with contributions.
         chunk_rows: Rows a call of the graph without contributions, so that no tensor is larger than 16 MiB.
         explained_chunk_rows: The same with contributions.
     """
@@ -63,6 +66,9 @@ class Bundle:
     tag: str
     manifest: Manifest
     session: ort.InferenceSession
+    n_features: int
+    outputs: dict[str, str]
+    contributions_output: str
     chunk_rows: int
     explained_chunk_rows: int
 
@@ -76,36 +82,31 @@ class Bundle:
         Raises:
             ValueError: *matrix* has another number of columns.
         """
-        manifest = self.manifest
-        width = len(manifest.contract.model_features)
-        if matrix.ndim != 2 or matrix.shape[1] != width:  # noqa: PLR2004 - a matrix has two axes
-            raise ValueError(f"the matrix has shape {matrix.shape}; it should have {width} columns")
+        if matrix.ndim != 2 or matrix.shape[1] != self.n_features:  # noqa: PLR2004 -- rows and columns
+            raise ValueError(f"the matrix has shape {matrix.shape}; it should have {self.n_features} columns")
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-        names = [head.output for head in manifest.heads]
+        names = list(self.outputs.values())
         if contributions:
-            names.append(_contributions_output(manifest))
+            names.append(self.contributions_output)
         size = self.explained_chunk_rows if contributions else self.chunk_rows
-        explain = np.array(contributions)
+        explain, name = np.array(contributions), self.manifest.input_name
         parts = [
-            self.session.run(
-                names, {manifest.input_name: matrix[start : start + size], EXPLAIN_NAME: explain}
-            )
+            self.session.run(names, {name: matrix[start : start + size], EXPLAIN_NAME: explain})
             for start in range(0, max(len(matrix), 1), size)
         ]
         arrays = (
             parts[0] if len(parts) == 1 else [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
         )
         return Outputs(
-            probabilities={head.name: array for head, array in zip(manifest.heads, arrays, strict=False)},
+            probabilities=dict(zip(self.outputs, arrays, strict=False)),
             contributions=arrays[-1] if contributions else None,
         )
 
     def warm_up(self) -> None:
         """Run the graph a few times, so that the first caller does not pay for its first allocations."""
-        width = len(self.manifest.contract.model_features)
         for rows in _WARM_UP_ROWS:
             for contributions in (True, False):
-                self.run(np.full((rows, width), np.nan), contributions=contributions)
+                self.run(np.full((rows, self.n_features), np.nan), contributions=contributions)
 
 
 def load_bundle(source: Path | str) -> Bundle:
@@ -133,6 +134,9 @@ def load_bundle(source: Path | str) -> Bundle:
         tag=tag,
         manifest=manifest,
         session=session,
+        n_features=width,
+        outputs={head.name: head.output for head in manifest.heads},
+        contributions_output=_contributions_output(manifest),
         chunk_rows=_rows_that_fit(8 * trees),
         explained_chunk_rows=_rows_that_fit(max(8 * trees, 4 * explained * width)),
     )

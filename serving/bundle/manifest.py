@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feature_repo.contract import FeatureContract
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 MANIFEST_FILE = "manifest.json"
 GRAPH_FILE = "bundle.onnx"
 TIER_TOP = 100
@@ -30,9 +30,10 @@ class Tier(_Value):
 class Head(_Value):
     """One output of the graph.
 
-    The graph's output `output` has shape (accounts, len(horizons)) and holds probabilities that never fall from one
-    horizon to the next. If `contributions_output` is set, that output has shape (accounts, model features) and holds
-    each feature's additive contribution in log-odds to the probability of the scored horizon.
+    The graph's output `output` has shape (accounts, len(horizons)) and holds probabilities that never fall
+    from one horizon to the next. If `contributions_output` is set, that output has shape (accounts, model
+    features) and holds each feature's additive contribution in log-odds to the probability of the scored
+    horizon.
     """
 
     name: Literal["churn", "upsell"]
@@ -85,8 +86,10 @@ class Provenance(_Value):
 class Manifest(_Value):
     """Everything but the graph.
 
-    The graph's one input is `input_name`, float64 of shape (accounts, number of model features), columns in the order
-    of `contract.model_features`; missing is NaN, a bool is 0 or 1, a string is encoded by `encodings`.
+    The graph's one input is `input_name`, float64 of shape (accounts, number of model features), columns in
+    the order of `contract.model_features`; missing is NaN, a bool is 0 or 1, a string is encoded by
+    `encodings`. The optional input `explain` (a bool, true if it is not given) says whether contributions are
+    computed.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION

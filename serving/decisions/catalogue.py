@@ -276,6 +276,8 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     path = path or PACKAGED_CATALOGUE
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise CatalogueError(f"{path}: there is no such catalogue") from error
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{path}: can't be read as UTF-8 text: {error}") from error
     return parse_catalogue(text, str(path))

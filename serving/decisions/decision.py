@@ -76,7 +76,7 @@ class Proposal:
 
     @property
     def rank_key(self) -> tuple[float, float, str]:
-        """Sort key: highest value first, then lowest cost, then name, so that order of input never matters."""
+        """Sort key: highest value first, then lowest cost, then name; the order of input never matters."""
         return (-self.value.amount, self.action.cost, self.action.key)
 
     def action_dict(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class FrameMaker:
         self._score_horizon = f"{manifest.score_horizon_days}d"
 
     def features(self, rows: FeatureRows, index: int) -> dict[str, ContextValue]:
-        """Return every feature of the account at *index* by name, in its own type; None where it is missing."""
+        """Return every feature of the account at *index* by name, in its own type; None where missing."""
         values: dict[str, ContextValue] = {}
         for (name, dtype), value in zip(self._columns, rows.matrix[index].tolist(), strict=True):
             if not math.isfinite(value):
@@ -46,7 +46,13 @@ class FrameMaker:
         return None if math.isnan(first) else dt.datetime.fromtimestamp(first, dt.UTC)
 
     def frame(
-        self, rows: FeatureRows, index: int, score: AccountScore, *, now: dt.datetime, surface: str | None = None
+        self,
+        rows: FeatureRows,
+        index: int,
+        score: AccountScore,
+        *,
+        now: dt.datetime,
+        surface: str | None = None,
     ) -> DecisionFrame:
         """Return the frame of the account at *index* of *rows*.
 

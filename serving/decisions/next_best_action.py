@@ -1,7 +1,7 @@
 """The decision itself: a pure function of a frame and a catalogue, so that it can be replayed.
 
-Stages run in order: identity and freshness, eligibility, applicability, contact policy, value; then what stands
-is ranked by expected value. Every action of the catalogue ends as the winner, an alternative, or a refusal.
+Stages run in order: identity and freshness, eligibility, applicability, contact policy, value; then what
+stands is ranked by expected value. Every action of the catalogue ends as winner, alternative or refusal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rules that a candidate must pass, stage by stage; anything missing stops it, and every rule says so.
 
-A rule is a function of the frame, the catalogue and the action that returns None when the action may go on, or
-the rule's name and a sentence when it falls. A candidate falls by the first rule that it does not pass.
+A rule is a function of the frame, the catalogue and the action that returns None when the action may go on,
+or the rule's name and a sentence when it falls. A candidate falls by the first rule that it does not pass.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def quiet_hours(frame: DecisionFrame, _catalogue: Catalogue, action: Action) -> 
 
 
 def is_quiet(hour: int, start: int, end: int) -> bool:
-    """Return whether *hour* lies in the quiet hours from *start* up to *end*, without it; equal ends: none."""
+    """Return whether *hour* lies in the quiet hours from *start* until *end*; equal ends mean none."""
     return (hour - start) % HOURS < (end - start) % HOURS
 
 

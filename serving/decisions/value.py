@@ -1,8 +1,8 @@
 """What an action is worth: declared prior lifts turned into money a year, with an interval.
 
 `margin * (lift_expand * extra_mrr * 12 + lift_retain * mrr * 12) - cost`. The retain prior is a relative
-reduction of churn, so its absolute lift is the prior times the account's churn probability. A propensity to buy
-is never a lift.
+reduction of churn, so its absolute lift is the prior times the account's churn probability. A propensity to
+buy is never a lift.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Replies of the online store to matrix, ages and context, every value of every account looked at once.
 
-The fields are asked for grouped by type, so that a group of an account is decoded at once: doubles by one unpacking of
-their joined bytes, everything else by a table from bytes to values, since numbers of days, flags, plans and times
-repeat from account to account.
+The fields are asked for grouped by type, so that a group of an account is decoded at once: doubles by one
+unpacking of their joined bytes, everything else by a table from bytes to values, since numbers of days,
+flags, plans and times repeat from account to account.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ class RowDecoder:
             replies: For each, the values of `fields`.
 
         Raises:
-            StoreFormatError: A value's bytes are not of the type that the contract says; the first such value.
+            StoreFormatError: A value's bytes are not of the type that the contract says; the first such
+                value.
         """
         matrix, as_of, context = [], [], []
         floats_end, others_end, features_end = self._floats_end, self._others_end, self._features_end

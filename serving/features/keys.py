@@ -1,7 +1,7 @@
 """The Redis key of an account, as Feast writes it (entity key serialization version 3), without Feast.
 
-Feast's format: the number of join keys; type, length and bytes of the join key's name; type, length and bytes of its
-value; then the project's name. Numbers are 32 bits, little endian.
+Feast's format: the number of join keys; type, length and bytes of the join key's name; type, length and bytes
+of its value; then the project's name. Numbers are 32 bits, little endian.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ FEAST_STRING: Final = 2
 
 
 class EntityKeys:
-    """Makes the keys of one project's accounts."""
+    """Makes the keys of one project's accounts.
 
-    __slots__ = ("_prefix", "_suffix")
+    Attributes:
+        pattern: What Redis's SCAN finds all of them by.
+    """
+
+    __slots__ = ("_prefix", "_suffix", "pattern")
 
     def __init__(self, project: str, join_key: str) -> None:
         name = join_key.encode()
@@ -23,6 +27,7 @@ class EntityKeys:
             struct.pack("<III", 1, FEAST_STRING, len(name)) + name + struct.pack("<I", FEAST_STRING)
         )
         self._suffix = project.encode()
+        self.pattern = b"".join(b"\\%c" % byte for byte in self._prefix) + b"*" + self._suffix
 
     def key(self, account_id: str) -> bytes:
         """Return the key of the hash that holds every view of *account_id*.
@@ -31,3 +36,7 @@ class EntityKeys:
         """
         value = account_id.encode("utf-8", "surrogatepass")
         return self._prefix + struct.pack("<I", len(value)) + value + self._suffix
+
+    def account_id(self, key: bytes) -> str:
+        """Return the account that *key* belongs to; what isn't text in it is shown as such."""
+        return key[len(self._prefix) + 4 : len(key) - len(self._suffix)].decode("utf-8", "replace")

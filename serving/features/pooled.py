@@ -20,7 +20,7 @@ from serving.errors import StoreUnavailable
 SENTINEL_PORT: Final = 26379
 REDIS_PORT: Final = 6379
 CONNECTIONS: Final = 32
-SOCKET_TIMEOUT_SECONDS: Final = 0.15
+SOCKET_TIMEOUT_SECONDS: Final = 5.0  # a backstop: every call has its own deadline
 Client = redis_asyncio.Redis | RedisCluster
 
 
@@ -28,8 +28,8 @@ def make_client(url: str) -> Client:
     """Return the redis-py client that *url* describes; it connects when it is first used.
 
     Args:
-        url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://[user:password@]host:port,host:port/master/db` or
-            `redis+cluster://[user:password@]host:port,host:port`.
+        url: `redis://`, `rediss://`, `unix://`,
+            `redis+sentinel://[user:password@]host:port,host:port/master/db` or `redis+cluster://[user:password@]host:port,host:port`.
     """
     parts = urlsplit(url)
     retry = Retry(NoBackoff(), 1)
@@ -92,7 +92,7 @@ class PooledClient:
         self._fields = list(fields)
 
     async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
-        """Return the values of the fields of each hash: a list, or a `hiredis.ReplyError` where there is none.
+        """Return the values of the fields of each hash: a list, or a `hiredis.ReplyError`.
 
         Raises:
             StoreUnavailable: The server did not answer in time.

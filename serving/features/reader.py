@@ -48,7 +48,6 @@ class OnlineReader:
             ServingError: The URL can't be used.
             ValueError: A string feature of the model has no encoding.
         """
-        self._contract = manifest.contract
         self._decoder = RowDecoder(manifest.contract, manifest.encodings)
         self._keys = EntityKeys(manifest.contract.project, manifest.contract.join_key)
         self._link = link if link is not None else make_link(redis_url, self._decoder.fields)
@@ -61,7 +60,7 @@ class OnlineReader:
     async def read(
         self, account_ids: Sequence[str], deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
     ) -> FeatureRows:
-        """Return the features of *account_ids*, in their order; an account that the store lacks is not `known`.
+        """Return the features of *account_ids*, in their order; one that the store lacks is not `known`.
 
         Args:
             account_ids: Any number of accounts, also none, also the same one twice.
@@ -96,18 +95,13 @@ class OnlineReader:
 
         Raises:
             StoreUnavailable: The store did not answer in time.
-            StoreFormatError: A value is of another type than the contract says, or no sampled account that has a view
-                has one of that view's features.
+            StoreFormatError: A value is of another type than the contract says, or no sampled account that
+                has a view has one of that view's features.
         """
-        prefix, suffix = (
-            self._keys.key("")[: -4 - len(self._contract.project)],
-            self._contract.project.encode(),
-        )
-        pattern = b"".join(b"\\" + bytes([byte]) for byte in prefix) + b"*" + suffix
         cursor, keys = b"0", list[bytes]()
         for _ in range(SCAN_ROUNDS):
             reply = await self._link.call(
-                [b"SCAN", cursor, b"MATCH", pattern, b"COUNT", SCAN_COUNT], deadline_seconds
+                [b"SCAN", cursor, b"MATCH", self._keys.pattern, b"COUNT", SCAN_COUNT], deadline_seconds
             )
             if isinstance(reply, hiredis.ReplyError):
                 raise StoreUnavailable(f"the online store refuses: {reply}")
@@ -118,7 +112,7 @@ class OnlineReader:
         keys = keys[:SAMPLED_ACCOUNTS]
         if not keys:
             return
-        names = [key[len(prefix) + 4 : -len(suffix)].decode("utf-8", "replace") for key in keys]
+        names = [self._keys.account_id(key) for key in keys]
         replies = await self._link.read(keys, deadline_seconds)
         self._require_values(names, replies)
         rows = cast("Sequence[Reply]", replies)

@@ -17,10 +17,10 @@ class FeatureRows:
     Attributes:
         account_ids: The accounts, n of them, in the order in which they were asked for.
         known: Shape (n,), whether the store holds anything of the account.
-        matrix: Shape (n, model features), float64, columns in the order of `contract.model_features`; missing is NaN,
-            a bool is 0 or 1, a string is encoded as the manifest says.
-        as_of: Shape (n, views), the event time of each view's row in epoch seconds, NaN where there is none; columns in
-            the order of `contract.views`.
+        matrix: Shape (n, model features), float64, columns in the order of `contract.model_features`; missing
+            is NaN, a bool is 0 or 1, a string is encoded as the manifest says.
+        as_of: Shape (n, views), the event time of each view's row in epoch seconds, NaN where there is none;
+            columns in the order of `contract.views`.
         context: n dictionaries: every `policy` feature and every string feature by name, None where missing.
     """
 

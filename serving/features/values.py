@@ -1,7 +1,7 @@
 """Feast's serialized values by hand: one tag byte says the type, then the value; nothing at all is null.
 
-Field numbers of the protobuf message `feast.types.Value`: string 2, int64 4, double 5, bool 7. A tag is the number
-times 8 plus the wire type (0 varint, 1 eight bytes, 2 length and bytes).
+Field numbers of the protobuf message `feast.types.Value`: string 2, int64 4, double 5, bool 7. A tag is the
+number times 8 plus the wire type (0 varint, 1 eight bytes, 2 length and bytes).
 """
 
 from __future__ import annotations

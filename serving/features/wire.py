@@ -1,7 +1,7 @@
 """One Redis server through few connections that many requests share, instead of a pool that lends them out.
 
-Requests are written as they come and replies are handed out in order, so a read costs one write, one read and no
-waiting for a free connection. It measures half of what a pooled client costs.
+Requests are written as they come and replies are handed out in order, so a read costs one write, one read and
+no waiting for a free connection. It measures half of what a pooled client costs.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
 
 
 class SharedConnections:
-    """A store link to one server: single reads share one connection, long ones another, so that they don't queue."""
+    """A store link to one server: short reads share one connection and long ones another."""
 
     def __init__(self, address: ServerAddress, fields: Sequence[bytes]) -> None:
         """Describe the link; it connects when it is first used.
@@ -157,7 +157,7 @@ class SharedConnections:
         self._body = b"\r\n" + body
 
     async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
-        """Return the values of the fields of each hash: a list, or a `hiredis.ReplyError` where there is none.
+        """Return the values of the fields of each hash: a list, or a `hiredis.ReplyError`.
 
         Raises:
             StoreUnavailable: The server did not answer in time.
@@ -197,7 +197,8 @@ class SharedConnections:
                         if last_try:
                             raise
         except TimeoutError:
-            # Not one reply to anybody in all that time: the server hangs, and replies that come later are stale.
+            # Not one reply to anybody in all that time: the server hangs, and replies that come later are
+            # stale.
             if connection is not None and connection.replies_received == seen:
                 connection.close()
             raise StoreUnavailable(

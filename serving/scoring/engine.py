@@ -140,11 +140,7 @@ def _assemble(
 ) -> list[AccountScore]:
     exact = batch.probabilities[bundle.manifest.score_head][:, tables.score_column].tolist()
     by_head = {
-        head: [
-            dict(zip(tables.horizons[head], line, strict=True))
-            for line in np.round(values, _PROBABILITY_DIGITS).tolist()
-        ]
-        for head, values in batch.probabilities.items()
+        head: _by_horizon(tables.horizons[head], values) for head, values in batch.probabilities.items()
     }
     nothing: list[dict[str, float]] = [{} for _ in batch.account_ids]
     churn, upsell = by_head.get("churn", nothing), by_head.get("upsell", nothing)
@@ -170,3 +166,10 @@ def _assemble(
             )
         )
     return scores
+
+
+def _by_horizon(horizons: tuple[str, ...], values: NDArray[np.float64]) -> list[dict[str, float]]:
+    return [
+        {horizon: round(value, _PROBABILITY_DIGITS) for horizon, value in zip(horizons, line, strict=True)}
+        for line in values.tolist()
+    ]

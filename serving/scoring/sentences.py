@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from serving.errors import BundleError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from feature_repo.contract import ContractFeature
     from serving.features.rows import ContextValue
 
@@ -26,28 +28,43 @@ _WHOLE_FROM = 1e15
 _LARGEST = 1e300
 
 
+_Sayer: TypeAlias = "Callable[[ContextValue], str]"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A sentence taken apart: text, then as often as needed what says the value and the text after it."""
+
+    start: str
+    rest: tuple[tuple[_Sayer, str], ...]
+
+    def say(self, value: ContextValue) -> str:
+        """Return the sentence for a known *value*."""
+        said = self.start
+        for sayer, text in self.rest:
+            said += sayer(value) + text
+        return said if self.start else said[:1].upper() + said[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A feature's sentence, taken apart.
+    """What a feature says.
 
     Attributes:
-        pieces: Text and placeholders in turn; odd places hold placeholder names.
+        many: The sentence for most values.
         one: The same for a value of exactly 1, with its noun in the singular.
         unknown: What is said when the value is missing.
     """
 
-    pieces: tuple[str, ...]
-    one: tuple[str, ...]
+    many: Wording
+    one: Wording
     unknown: str
 
     def say(self, value: ContextValue) -> str:
         """Return the sentence for *value*; None, NaN and infinite values count as missing."""
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return self.unknown
-        pieces = self.one if value == 1 and not isinstance(value, bool | str) else self.pieces
-        said = [(piece if place % 2 == 0 else _SAYERS[piece](value)) for place, piece in enumerate(pieces)]
-        sentence = "".join(said)
-        return sentence[:1].upper() + sentence[1:]
+        return (self.one if value == 1 and value is not True else self.many).say(value)
 
 
 def make_template(feature: ContractFeature) -> Template:
@@ -61,10 +78,16 @@ def make_template(feature: ContractFeature) -> Template:
     if feature.dtype == "String" and set(_PLACEHOLDER.findall(text)) - {"value"}:
         raise BundleError(f"string feature {feature.name!r} has the text {text!r}, which asks for a number")
     return Template(
-        pieces=tuple(_PLACEHOLDER.split(text)),
-        one=tuple(_PLACEHOLDER.split(_singular(text))),
+        many=_wording(text),
+        one=_wording(_singular(text)),
         unknown=f"Nothing is known of this: {_uncapitalised(about)}",
     )
+
+
+def _wording(text: str) -> Wording:
+    start, *rest = _PLACEHOLDER.split(text)
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return Wording(start, tuple((_SAYERS[placeholder], after) for placeholder, after in pairs))
 
 
 def _uncapitalised(text: str) -> str:
@@ -134,13 +157,19 @@ def _days(value: ContextValue) -> str:
 
 
 def _whole(number: float) -> str:
-    """Return the nearest whole number with separators; so large a number that digits say nothing, in short."""
+    """Return the nearest whole number with separators; one too large for digits to say anything, in short."""
     return f"{round(number):,}" if abs(number) < _WHOLE_FROM else f"{number:.3g}"
 
 
 def _float(value: ContextValue) -> float:
-    """Return *value* as a number that can be multiplied by 100; `make_template` sees to it that it is none of words."""
+    """Return *value* as a number that can be multiplied by 100; `make_template` refuses strings here."""
     return 0.0 if value is None else max(-_LARGEST, min(_LARGEST, float(value)))
 
 
-_SAYERS = {"value": say_value, "percent": _percent, "change": say_change, "money": _money, "days": _days}
+_SAYERS: dict[str, _Sayer] = {
+    "value": say_value,
+    "percent": _percent,
+    "change": say_change,
+    "money": _money,
+    "days": _days,
+}

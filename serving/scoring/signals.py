@@ -7,7 +7,7 @@ they speak once, through the feature that pushes hardest in the direction of the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class SignalTables:
     Attributes:
         names: The g signals.
         membership: Float32, shape (features, g), 1 where a feature belongs to a signal.
-        members: Shape (g, m), each signal's features; rows are filled up with the number of features.
+        members: Columns of each signal's features.
         features: Feature names in column order.
         dtypes: Their types.
         templates: Their sentences.
@@ -73,7 +73,7 @@ class SignalTables:
 
     names: tuple[str, ...]
     membership: NDArray[np.float32]
-    members: NDArray[np.int64]
+    members: tuple[tuple[int, ...], ...]
     features: tuple[str, ...]
     dtypes: tuple[str, ...]
     templates: tuple[Template, ...]
@@ -82,17 +82,16 @@ class SignalTables:
 def make_signal_tables(features: Sequence[ContractFeature]) -> SignalTables:
     """Return the tables for the model features of a contract, in column order."""
     names = tuple(dict.fromkeys(feature.signal for feature in features))
-    groups = [[column for column, feature in enumerate(features) if feature.signal == name] for name in names]
-    widest = max(map(len, groups))
+    members = tuple(
+        tuple(column for column, feature in enumerate(features) if feature.signal == name) for name in names
+    )
     membership = np.zeros((len(features), len(names)), dtype=np.float32)
-    for group, columns in enumerate(groups):
-        membership[columns, group] = 1.0
+    for group, columns in enumerate(members):
+        membership[list(columns), group] = 1.0
     return SignalTables(
         names=names,
         membership=membership,
-        members=np.array(
-            [columns + [len(features)] * (widest - len(columns)) for columns in groups], dtype=np.int64
-        ),
+        members=members,
         features=tuple(feature.name for feature in features),
         dtypes=tuple(feature.dtype for feature in features),
         templates=tuple(make_template(feature) for feature in features),
@@ -118,55 +117,48 @@ def strongest_signals(
         contract.
     """
     sums = contributions @ tables.membership
-    sides = []
-    for direction in (1.0, -1.0):
-        pushed = sums * direction
-        order = np.argsort(-pushed, axis=1, kind="stable")[:, :SHOWN]
-        strength = np.take_along_axis(pushed, order, axis=1)
-        speakers = _speakers(tables, contributions * direction, order)
-        sides.append((direction, order.tolist(), strength.tolist(), speakers.tolist()))
+    # Sorting all rows at once is cheap, also for one; what follows is quicker on lists than on small arrays.
+    most = np.argsort(-sums, axis=1, kind="stable")[:, :SHOWN].tolist()
+    least = np.argsort(sums, axis=1, kind="stable")[:, :SHOWN].tolist()
+    rows = zip(most, least, sums.tolist(), contributions.tolist(), matrix, context, strict=True)
     return [
         (
-            _signals(tables, sides[0], row, matrix[row], context[row]),
-            _signals(tables, sides[1], row, matrix[row], context[row]),
+            _signals(tables, up, _Row(1.0, totals, pushes, values, words)),
+            _signals(tables, down, _Row(-1.0, totals, pushes, values, words)),
         )
-        for row in range(len(matrix))
+        for up, down, totals, pushes, values, words in rows
     ]
 
 
-_Side = tuple[float, list[list[int]], list[list[float]], list[list[int]]]
+class _Row(NamedTuple):
+    """One account, seen in one direction."""
+
+    direction: float
+    totals: list[float]
+    contributions: list[float]
+    values: NDArray[np.float64]
+    context: dict[str, ContextValue]
 
 
-def _speakers(
-    tables: SignalTables, pushes: NDArray[np.float32], order: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the column that pushes hardest in each of the picked groups, shape (n, picked)."""
-    padded = np.concatenate([pushes, np.full((len(pushes), 1), -np.inf, dtype=np.float32)], axis=1)
-    columns = tables.members[order]  # (n, picked, m)
-    flat = np.take_along_axis(padded, columns.reshape(len(pushes), -1), axis=1).reshape(columns.shape)
-    best = flat.argmax(axis=2)[..., None]
-    return np.take_along_axis(columns, best, axis=2)[..., 0]
-
-
-def _signals(
-    tables: SignalTables,
-    side: _Side,
-    row: int,
-    values: NDArray[np.float64],
-    context: dict[str, ContextValue],
-) -> tuple[Signal, ...]:
-    direction, order, strength, speakers = side
+def _signals(tables: SignalTables, groups: list[int], row: _Row) -> tuple[Signal, ...]:
     found = []
-    for group, push, column in zip(order[row], strength[row], speakers[row], strict=True):
-        if push < SMALLEST_CONTRIBUTION:
+    direction, totals, contributions, values, context = row
+    for group in groups:
+        total = totals[group]
+        if total * direction < SMALLEST_CONTRIBUTION:
             break
+        columns = tables.members[group]
+        column = columns[0]
+        for other in columns[1:]:
+            if contributions[other] * direction > contributions[column] * direction:
+                column = other
         value = feature_value(tables, column, float(values[column]), context)
         found.append(
             Signal(
                 signal=tables.names[group],
                 feature=tables.features[column],
                 value=value,
-                contribution=round(direction * push, _CONTRIBUTION_DIGITS),
+                contribution=round(total, _CONTRIBUTION_DIGITS),
                 text=tables.templates[column].say(value),
             )
         )

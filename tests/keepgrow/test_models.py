@@ -19,7 +19,9 @@ from training.export.bundle import save_bundle
 def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return a BentoML home with one bundle, and its tag."""
     folder = tmp_path_factory.mktemp("bentoml")
-    tag = save_bundle(make_trained(), trained_at=TRAINED_AT, store=folder / "models", parity_rows=1_000, code="1.0+test")
+    tag = save_bundle(
+        make_trained(), trained_at=TRAINED_AT, store=folder / "models", parity_rows=1_000, code="1.0+test"
+    )
     return folder, tag
 
 
@@ -42,7 +44,13 @@ def test_list_names_every_bundle_and_says_what_is_synthetic(home: tuple[Path, st
 def test_show_prints_labels_metadata_and_metrics_with_baselines(home: tuple[Path, str]) -> None:
     """One bundle is shown with labels, metadata, definitions, thresholds and every model's figures."""
     printed = run(home[0], "show", home[1])
-    for expected in ("label synthetic", "metadata feature_contract", "1.0+test", "90d 0.310", "logistic regression"):
+    for expected in (
+        "label synthetic",
+        "metadata feature_contract",
+        "1.0+test",
+        "90d 0.310",
+        "logistic regression",
+    ):
         assert expected in printed
     assert "0.810 [0.78, 0.84]" in printed
 

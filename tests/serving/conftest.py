@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pytest
 import redis
 
-from feature_repo.contract import FeatureContract
 from serving.bundle.loader import Bundle, load_bundle
 from serving.bundle.store import find_bundle
 from serving.settings import ServingSettings
 from tests.serving.world import NOW, make_bundle, make_contract, make_features, write_online
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from feature_repo.contract import FeatureContract
 
 DATABASE = 7
 
@@ -37,7 +42,13 @@ class World:
     def settings(self, **changes: object) -> ServingSettings:
         """Return settings of a service on this world, whose clock starts 13 hours after the end of data."""
         return ServingSettings.model_validate(
-            {"redis_url": self.redis_url, "model": self.tag, "clock_start": NOW, "access_log_ratio": 0, **changes}
+            {
+                "redis_url": self.redis_url,
+                "model": self.tag,
+                "clock_start": NOW,
+                "access_log_ratio": 0,
+                **changes,
+            }
         )
 
 

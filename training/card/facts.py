@@ -266,12 +266,14 @@ def _limits(
             "because of it."
         ),
         (
-            "Figures hold for accounts and times like those of the test window; retrain when plans, prices or "
+            "Figures hold for accounts and times like those of the test window; retrain when plans, prices "
+            "or "
             "tracking change."
         ),
         "Reasons say what moved the model, not what causes an account to leave.",
         (
-            "An account younger than 28 days, or one with a feature view missing, is scored on thin evidence, "
+            "An account younger than 28 days, or one with a feature view missing, is scored on thin "
+            "evidence, "
             "and is told so."
         ),
     ]

@@ -45,7 +45,7 @@ def auc_place(value: float | None) -> float:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("training.card", "templates"),
+        loader=PackageLoader("training.card", "."),
         autoescape=select_autoescape(("html.j2",), default_for_string=False, default=False),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -35,7 +35,11 @@ BOOSTERS_FOLDER = "boosters"
 CARD_FILE = "card.html"
 CARD_TEXT_FILE = "card.md"
 _FIDELITY_SHARE = 0.2
-_FIDELITY_ROWS = 1_000
+_FIDELITY_ROWS = 500
+# TreeSHAP takes microseconds a row and tree, and more rows do not help: with 15 leaves a tree the mean cosine
+# with exact TreeSHAP was 0.984 for 500 rows and for 8,000; only leaves without any row become fewer (17 of
+# 2,250, then none).
+_BACKGROUND_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ def _graph_and_fidelity(trained: TrainedModels, names: list[str]) -> tuple[Bundl
     days = trained.definitions.score_horizon_days
     order = np.random.default_rng(trained.seed).permutation(len(trained.background))
     held = min(_FIDELITY_ROWS, int(len(order) * _FIDELITY_SHARE))
-    background = trained.background[np.sort(order[held:])]
+    background = trained.background[np.sort(order[held : held + _BACKGROUND_ROWS])]
     graph = build_graph(
         trained.heads, names, background=background, score_head=SCORE_HEAD, score_horizon_days=days
     )

@@ -1,7 +1,7 @@
 """One LightGBM booster: parameters that export exactly, rows of person-periods, early stopping.
 
-No categorical splits, no linear trees, zeros are not missing: the ONNX graph then reproduces the booster bit for bit. No
-resampling of events: that would break calibration.
+No categorical splits, no linear trees, zeros are not missing: the ONNX graph then reproduces the booster bit for
+bit. No resampling of events: that would break calibration.
 """
 
 from __future__ import annotations
@@ -11,34 +11,38 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
 import numpy as np
+from numpy.typing import NDArray
+
+from training.heads.calibration import calibrated_log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from training.definitions import BoosterConfiguration
 
-_FIXED: dict[str, Any] = {
-    "objective": "binary",
-    "metric": "binary_logloss",
+_BINNING: dict[str, Any] = {
+    "max_bin": 127,
+    "min_data_in_bin": 5,
+    "feature_pre_filter": False,
     "verbosity": -1,
+}
+_FIXED: dict[str, Any] = {
+    **_BINNING,
+    "objective": "binary",
+    "metric": "None",
     "deterministic": True,
     "force_row_wise": True,
-    "feature_pre_filter": False,
     "zero_as_missing": False,
     "use_missing": True,
     "linear_tree": False,
     "boost_from_average": True,
     "bagging_freq": 1,
-    "max_bin": 127,
-    "min_data_in_bin": 5,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PersonPeriods:
-    """Rows for a booster: each says how often a feature row lived through an interval, and whether the event came.
+    """Rows for a booster: how often a feature row lived through an interval, and whether the event came.
 
     Attributes:
         rows: Shape (m,), positions in the feature matrix.
@@ -71,56 +75,88 @@ class PersonPeriods:
         return int(self.event.sum())
 
 
+@dataclass(frozen=True, slots=True)
+class BoosterRows:
+    """A feature matrix and the person-periods that a booster is fitted to or judged by."""
+
+    matrix: NDArray[np.float64]
+    periods: PersonPeriods
+    feature_names: Sequence[str]
+
+    def dataset(self, reference: lgb.Dataset | None = None) -> lgb.Dataset:
+        """Return a LightGBM data set, binned like *reference* where that is given."""
+        return lgb.Dataset(
+            self.matrix[self.periods.rows],
+            label=self.periods.event,
+            weight=self.periods.weight,
+            feature_name=list(self.feature_names),
+            reference=reference,
+            params=dict(_BINNING),
+            free_raw_data=False,
+        )
+
+    def loss(self, booster: lgb.Booster) -> float:
+        """Return the log loss of *booster* on these rows after calibration on them."""
+        margin = np.asarray(booster.predict(self.matrix[self.periods.rows], raw_score=True), dtype=np.float64)
+        return calibrated_log_loss(margin, self.periods.event, self.periods.weight)
+
+
 def parameters(configuration: BoosterConfiguration, *, seed: int, num_threads: int) -> dict[str, Any]:
     """Return LightGBM parameters for *configuration*."""
     chosen = configuration.model_dump(exclude={"name"})
     return {**_FIXED, **chosen, "seed": seed, "num_threads": num_threads}
 
 
-def dataset(
-    matrix: NDArray[np.float64],
-    periods: PersonPeriods,
-    feature_names: Sequence[str],
-    *,
-    reference: lgb.Dataset | None = None,
-) -> lgb.Dataset:
-    """Return a binned LightGBM data set of *periods*; bin edges come from *reference* where it is given."""
-    data = lgb.Dataset(
-        matrix[periods.rows],
-        label=periods.event,
-        weight=periods.weight,
-        feature_name=list(feature_names),
-        reference=reference,
-        params={
-            name: _FIXED[name] for name in ("max_bin", "min_data_in_bin", "feature_pre_filter", "verbosity")
-        },
-        free_raw_data=True,
-    )
-    return data.construct()
-
-
 def fit_with_early_stopping(
-    train: lgb.Dataset,
-    validation: lgb.Dataset,
+    train: BoosterRows,
+    validation: BoosterRows,
     params: dict[str, Any],
     *,
     max_rounds: int,
     patience: int,
+    base: lgb.Booster | None = None,
 ) -> lgb.Booster:
-    """Return a booster that holds exactly the rounds at which validation log loss was least."""
+    """Return a booster of as many rounds as minimise the log loss on validation, calibration included.
+
+    Raw log loss would stop a booster as soon as its margins grow too wide, though it still learns to rank; the
+    calibration that follows mends the width.
+
+    Args:
+        train: What is fitted.
+        validation: What stops it.
+        params: From `parameters`.
+        max_rounds: Most rounds to try.
+        patience: Rounds without improvement after which fitting stops.
+        base: Booster to go on from; its trees come first in the result, and it is returned as it is if no further
+            round improves on it.
+    """
+    periods = validation.periods
+
+    def judge(margin: NDArray[np.float64], _: lgb.Dataset) -> tuple[str, float, bool]:
+        return "calibrated_log_loss", calibrated_log_loss(margin, periods.event, periods.weight), False
+
+    fit = train.dataset()
     booster = lgb.train(
         params,
-        train,
+        fit,
         num_boost_round=max_rounds,
-        valid_sets=[validation],
+        valid_sets=[validation.dataset(fit)],
+        feval=judge,
+        init_model=base,
         callbacks=[lgb.early_stopping(patience, verbose=False)],
     )
-    return frozen(booster, booster.best_iteration)
+    best = frozen(booster, booster.best_iteration)
+    return base if base is not None and validation.loss(base) <= validation.loss(best) else best
 
 
-def fit_rounds(train: lgb.Dataset, params: dict[str, Any], rounds: int) -> lgb.Booster:
-    """Return a booster of *rounds* rounds."""
-    return frozen(lgb.train(params, train, num_boost_round=rounds), rounds)
+def fit_rounds(
+    train: BoosterRows, params: dict[str, Any], rounds: int, base: lgb.Booster | None = None
+) -> lgb.Booster:
+    """Return a booster of *rounds* rounds in all, those of *base* included."""
+    held = base.num_trees() if base is not None else 0
+    if base is not None and rounds <= held:
+        return base
+    return frozen(lgb.train(params, train.dataset(), num_boost_round=rounds - held, init_model=base), rounds)
 
 
 def frozen(booster: lgb.Booster, rounds: int) -> lgb.Booster:

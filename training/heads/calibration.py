@@ -1,44 +1,47 @@
 """Platt calibration of a raw margin, held near the identity when validation has little to say.
 
-A booster trained on log loss is calibrated already up to shrinkage and drift, so slope 1 and intercept 0 is the prior:
-Gaussian on the slope and on the shift at the mean margin. With thousands of events the prior vanishes.
+A booster trained on log loss is calibrated already up to shrinkage and drift, so slope 1 and intercept 0 is the
+prior: Gaussian on the slope and on the shift at the mean margin. With thousands of events the prior vanishes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from training.heads.hazard import Platt
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SLOPE_SPREAD = 0.5
 SHIFT_SPREAD = 0.5
 MIN_SLOPE = 0.05
 _ITERATIONS = 50
+_TOLERANCE = 1e-10
+_BISECTIONS = 100
+_FAR = 60.0
 
 
-def fit_platt(margin: NDArray[np.float64], event: NDArray[np.float64]) -> Platt:
+def fit_platt(
+    margin: NDArray[np.float64], event: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+) -> Platt:
     """Return the calibration with the largest posterior.
 
-    The slope never falls under 0.05: a higher margin always means a higher probability, as the explanations assume.
+    The slope never falls under 0.05: a higher margin always means a higher probability, as explanations assume.
 
     Args:
         margin: Shape (n,), raw margins out of sample.
         event: Shape (n,), 0 or 1.
+        weight: Shape (n,), how many observations a row stands for; ones if None.
     """
     if not len(margin):
         return Platt(slope=1.0, intercept=0.0)
-    centre = float(margin.mean())
+    weights = np.ones_like(margin) if weight is None else weight
+    centre = float(np.average(margin, weights=weights))
     offset = margin - centre
     slope, shift = 1.0, 0.0
     for _ in range(_ITERATIONS):
         probability = _sigmoid(centre + shift + slope * offset)
-        residual = probability - event
-        spread = probability * (1 - probability)
+        residual = weights * (probability - event)
+        spread = weights * probability * (1 - probability)
         gradient = np.array(
             [residual @ offset + (slope - 1) / SLOPE_SPREAD**2, residual.sum() + shift / SHIFT_SPREAD**2]
         )
@@ -52,11 +55,26 @@ def fit_platt(margin: NDArray[np.float64], event: NDArray[np.float64]) -> Platt:
         step = np.linalg.solve(hessian, gradient)
         step /= max(1.0, float(np.abs(step).max()))
         slope, shift = slope - float(step[0]), shift - float(step[1])
-        if np.abs(step).max() < 1e-10:
+        if np.abs(step).max() < _TOLERANCE:
             break
     if slope < MIN_SLOPE:
         return refit_intercept(Platt(slope=MIN_SLOPE, intercept=0.0), margin, event)
     return Platt(slope=slope, intercept=centre + shift - slope * centre)
+
+
+def calibrated_log_loss(
+    margin: NDArray[np.float64], event: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+) -> float:
+    """Return the mean log loss in nats of *margin* after `fit_platt` on the same rows.
+
+    Args:
+        margin: Shape (n,), raw margins.
+        event: Shape (n,), 0 or 1.
+        weight: Shape (n,), how many observations a row stands for; ones if None.
+    """
+    platt = fit_platt(margin, event, weight)
+    signed = np.where(event > 0, 1.0, -1.0) * (platt.slope * margin + platt.intercept)
+    return float(np.average(np.logaddexp(0.0, -signed), weights=weight))
 
 
 def refit_intercept(platt: Platt, margin: NDArray[np.float64], event: NDArray[np.float64]) -> Platt:
@@ -73,8 +91,8 @@ def refit_intercept(platt: Platt, margin: NDArray[np.float64], event: NDArray[np
         return platt
     wanted = float(np.clip(event.sum(), 0.5, max(0.5, len(event) - 0.5)))
     scaled = platt.slope * margin
-    low, high = -60.0 - float(scaled.max()), 60.0 - float(scaled.min())
-    for _ in range(200):
+    low, high = -_FAR - float(scaled.max()), _FAR - float(scaled.min())
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         if _sigmoid(scaled + middle).sum() < wanted:
             low = middle

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from training.synthetic.account_names import company_name
 from training.synthetic.calendar import DAY_US, HOUR_US, INDUSTRIES, REGIONS, Calendar
 from training.synthetic.dynamics import TERM_DAYS
 from training.synthetic.plans import LOG_API_LIMIT, LOG_STORAGE_LIMIT, SEATS_INCLUDED, SEATS_MAX, TOP_PLAN
@@ -47,25 +48,6 @@ _NOT_SAID = {
 
 _PREFERRED = ("email", "in_app", "phone", "none")
 _PREFERRED_SHARE = (0.50, 0.32, 0.10, 0.08)
-
-_NAME_FIRST = (
-    "Alder", "Amber", "Arbor", "Aurora", "Basalt", "Beacon", "Birch", "Blue Heron", "Bright", "Café",
-    "Cedar", "Cobalt", "Copper", "Coral", "Delta", "Elm", "Ember", "Fjord", "Garnet", "Glacier",
-    "Granite", "Harbor", "Hazel", "Indigo", "Iris", "Juniper", "Kestrel", "Lark", "Lumière", "Maple",
-    "Meridian", "Mistral", "Nimbus", "Nørre", "Oak", "Onyx", "Orchid", "Osprey", "Pine", "Prairie",
-    "Quartz", "Río", "Saffron", "Sierra", "Slate", "Solstice", "Tundra", "Umbra", "Vega", "Willow",
-    "Zephyr", "Zürich",
-)  # fmt: skip
-_NAME_MIDDLE = (
-    "", "", "", " Bay", " Bridge", " Creek", " Field", " Gate", " Hill", " Lake", " Point", " Ridge",
-    " River", " Stone", " Street", " Valley",
-)  # fmt: skip
-_NAME_LAST = (
-    "Analytics", "Bikes", "Clinics", "Consulting", "Distribution", "Education", "Energy", "Foods",
-    "Freight", "Games", "Group", "Homes", "Insurance", "Labs", "Legal", "Logistics", "Media", "Networks",
-    "Outfitters", "Partners", "Robotics", "Software", "Studios", "Supply", "Systems", "Tools", "Travel",
-    "Works",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +208,7 @@ def _table(
 
     places = [REGIONS[r].places[p] for r, p in zip(traits.region, place, strict=True)]
     words = rng.random((n, 3))
-    names = [
-        _NAME_FIRST[int(a * len(_NAME_FIRST))] + _NAME_MIDDLE[int(b * len(_NAME_MIDDLE))] + " "
-        + _NAME_LAST[int(c * len(_NAME_LAST))]
-        for a, b, c in words
-    ]  # fmt: skip
+    names = [company_name(*row) for row in words.tolist()]
     quiet_start = rng.integers(18, 23, n)
     no_quiet = rng.random(n) < _NOT_SAID["quiet_hours"]
     consents = {name: some(rng.random(n) < share, _NOT_SAID[name]) for name, share in _CONSENT_SHARE.items()}

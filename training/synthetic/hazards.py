@@ -49,8 +49,8 @@ def hazards(traits: Traits, state: State, day: int | Ints, full: Floats) -> tupl
     treated = np.flatnonzero(day <= state.effect_until)
     odds_churn[treated] += state.effect_churn[treated]
     odds_upsell[treated] += state.effect_upsell[treated]
-    voluntary = _chance(odds_churn) * state.paying
-    nonpayment: Floats = NONPAYMENT_RATE * (state.paying & (late > NONPAYMENT_AFTER_DAYS))
+    voluntary: Floats = _chance(odds_churn) * state.paying
+    nonpayment: Floats = np.float64(NONPAYMENT_RATE) * (state.paying & (late > NONPAYMENT_AFTER_DAYS))
     room = (tenure >= FIRST_CHANGE_DAY) & (state.seats < SEATS_MAX[TOP_PLAN])
     upsell: Floats = _chance(odds_upsell) * (state.paying & room)
     churn: Floats = voluntary + nonpayment - voluntary * nonpayment

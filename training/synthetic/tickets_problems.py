@@ -1,4 +1,4 @@
-"""What the invented support tickets are about: sentences by topic; braces are slots that `tickets_text` fills."""
+"""What the invented support tickets are about; braces are slots that `tickets_text` fills."""
 
 PROBLEMS: dict[str, tuple[str, ...]] = {
     "billing": (

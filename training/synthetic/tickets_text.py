@@ -1,7 +1,8 @@
 """First messages of support tickets, composed from a grammar.
 
-A message is a greeting, small talk, a problem, a mood, a wish and a farewell, some left out, with slips. Every one
-is invented; the words stand in `tickets_phrases` and `tickets_problems`. Mood has six levels, furious to delighted.
+A message is a greeting, small talk, a problem, a mood, a wish and a farewell, some left out, with slips.
+Every one is invented; the words stand in `tickets_phrases` and `tickets_problems`. Mood has six levels from
+furious to delighted.
 """
 
 from __future__ import annotations

@@ -95,21 +95,19 @@ def refuse_other_content(dest: Path, *, force: bool) -> None:
     """Refuse a *dest* that holds something which is not a synthetic world.
 
     Raises:
-        SyntheticWorldError: *dest* is a file, holds something else and *force* is not set, or is a folder
-            that people work in (the current one, or one above it or above the home folder).
+        SyntheticWorldError: *dest* is not a folder, or one that people work in (the current one, or one above
+            it or above the home folder), or it holds something else and *force* is not set.
     """
     if dest.is_symlink() or (dest.exists() and not dest.is_dir()):
         raise SyntheticWorldError(
-            f"{dest} is not a folder: give a folder that does not exist yet, or an empty one"
+            f"{dest} is a file or a link: give a folder that does not exist yet, or an empty one"
         )
-    if not dest.exists() or not any(dest.iterdir()):
-        return
     precious = (Path.cwd().resolve(), Path.home().resolve())
     if any(place == dest.resolve() or dest.resolve() in place.parents for place in precious):
         raise SyntheticWorldError(
-            f"{dest} holds the current or the home folder and is not replaced: give another folder"
+            f"{dest} is or holds the current or the home folder and is not replaced: give another folder"
         )
-    if not force and not is_synthetic_world(dest):
+    if dest.exists() and any(dest.iterdir()) and not force and not is_synthetic_world(dest):
         raise SyntheticWorldError(
             f"{dest} is not empty and not a synthetic world: "
             "give another folder, or --force to replace what is there"
@@ -131,27 +129,32 @@ def replaced_when_complete(dest: Path) -> Iterator[Path]:
     """Give an empty folder beside *dest* that takes its place if the block ends well, else vanishes.
 
     Raises:
-        SyntheticWorldError: The folder beside *dest* can't be made.
+        SyntheticWorldError: Something can't be written.
     """
+    work: Path | None = None
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{dest.name}-", suffix=".partial", dir=dest.parent))
-    except OSError as error:
-        raise SyntheticWorldError(
-            f"{dest}: can't be made: {error.strerror}: give a folder that may be written"
-        ) from error
-    made = work / "new"
-    old = work / "old"
-    try:
+        made, old = work / "new", work / "old"
         made.mkdir()
         yield made
+        _swap(made, dest, old)
+    except OSError as error:
+        raise SyntheticWorldError(
+            f"{dest}: can't be written: {error.strerror or error}; give a folder that has room"
+        ) from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _swap(made: Path, dest: Path, old: Path) -> None:
+    """Put *made* at *dest*, whose former content goes to *old*; put that back if it can't be done."""
+    try:
         if dest.exists():
             dest.rename(old)
-        try:
-            made.rename(dest)
-        except BaseException:
-            if old.exists():
-                old.rename(dest)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        made.rename(dest)
+    except BaseException:
+        if old.exists() and not dest.exists():
+            old.rename(dest)
+        raise

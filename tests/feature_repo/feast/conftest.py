@@ -1,4 +1,4 @@
-"""A Feast store of a test's own: an empty database of the test server, a registry and features in a fresh folder."""
+"""A Feast store of a test's own: an empty database, and a registry and features in a fresh folder."""
 
 from __future__ import annotations
 

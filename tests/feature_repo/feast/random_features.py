@@ -68,7 +68,7 @@ def write_view(
 def write_features(
     folder: Path, accounts: Sequence[str], days: int = 2, seed: int = 7, end: dt.datetime = END
 ) -> None:
-    """Write every view for the days up to *end*; each lacks a tenth of the accounts, another tenth each time."""
+    """Write every view for the days up to *end*; each lacks a tenth of the accounts, not the same."""
     rng = np.random.default_rng(seed)
     for number, spec in enumerate(VIEWS):
         there = [account for account in accounts if rng.random() > 0.1]

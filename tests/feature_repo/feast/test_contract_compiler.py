@@ -17,7 +17,7 @@ from feature_repo.pipeline.views import VIEWS
 from feature_repo.sources import batch_source
 
 
-def extra_view(settings, dtype, ttl, name="extra", feature="extra_7d"):
+def extra_view(settings, dtype, ttl, feature="extra_7d", name="extra"):
     """Return a view of one feature."""
     source = batch_source(VIEWS[0], settings.features_dir)
     source.name = f"{name}_daily"
@@ -59,16 +59,16 @@ def test_an_unknown_service_is_refused(store):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "ttl", "feature", "message"),
+    ("definition", "message"),
     [
-        (Array(Float64), dt.timedelta(days=1), "extra_7d", "served features are"),
-        (Float64, None, "extra_7d", "the view extra has no ttl"),
-        (Float64, dt.timedelta(days=1), VIEWS[0].features[0].name, "have the same name; rename one"),
+        ((Array(Float64), dt.timedelta(days=1)), "served features are"),
+        ((Float64, None), "the view extra has no ttl"),
+        ((Float64, dt.timedelta(days=1), VIEWS[0].features[0].name), "have the same name; rename one"),
     ],
 )
-def test_a_service_that_cannot_be_served_is_refused(store, settings, dtype, ttl, feature, message):
-    """A type that the reader can't decode, a view without a limit and a name used twice stop the compilation."""
-    view = extra_view(settings, dtype, ttl, feature=feature)
+def test_a_service_that_cannot_be_served_is_refused(store, settings, definition, message):
+    """A type that can't be decoded, a view without a limit and a name used twice stop the compilation."""
+    view = extra_view(settings, *definition)
     store.apply([account, view, FeatureService(name="odd", features=[store.get_feature_view("usage"), view])])
     with pytest.raises(ContractError, match=message):
         compile_contract(store, "odd")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from feast import FeatureStore
 
 import feature_repo
+from feature_repo.errors import ContractError
 from feature_repo.pipeline.views import VIEWS
 from feature_repo.settings import FeatureRepoSettings
 from feature_repo.store import open_store
@@ -31,7 +33,7 @@ def repository(tmp_path):
 
 
 def feast(repository, *words, **env):
-    """Run `feast WORDS` inside *repository* and return what it printed; an exit code other than 0 fails the test."""
+    """Run `feast WORDS` inside *repository*, insist on success and return what it printed."""
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("KEEPGROW_", "REDIS_"))
     }
@@ -44,7 +46,7 @@ def feast(repository, *words, **env):
 
 
 def test_plan_apply_and_materialize_with_the_environments_settings(repository, settings):
-    """`feast plan`, `apply` and `materialize-incremental` use the registry, features and server that are set."""
+    """`feast plan`, `apply`, `materialize-incremental` use the registry, features and server that are set."""
     env = {
         "KEEPGROW_FEATURES_DIR": str(settings.features_dir),
         "KEEPGROW_REGISTRY": settings.registry,
@@ -64,7 +66,7 @@ def test_plan_apply_and_materialize_with_the_environments_settings(repository, s
 
 
 def test_apply_without_any_setting_keeps_the_registry_beside_the_repository(repository):
-    """Without environment variables the registry is `../.keepgrow/registry.db`, and needs no features and no server."""
+    """Without settings the registry is `../.keepgrow/registry.db`; features and a server are not needed."""
     feast(repository, "apply")
     registry = repository.parent / ".keepgrow" / "registry.db"
     store = open_store(FeatureRepoSettings(registry=str(registry)))
@@ -82,10 +84,6 @@ def test_a_database_registry_has_a_configuration_of_its_own(repository, tmp_path
 
 def test_a_database_registry_is_not_taken_for_a_file(repository, tmp_path, monkeypatch):
     """The file configuration refuses a database URL and names the configuration that takes it."""
-    from feast import FeatureStore
-
-    from feature_repo.errors import ContractError
-
     monkeypatch.setenv("KEEPGROW_REGISTRY", f"sqlite:///{tmp_path / 'registry.sqlite'}")
     monkeypatch.chdir(repository)
     with pytest.raises(ContractError, match=r"feature_store\.sql\.yaml"):

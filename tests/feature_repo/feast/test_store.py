@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 
+import duckdb
 import pytest
 import redis
 from feast import FeatureView
@@ -34,20 +35,18 @@ def online(store, feature, account_id="a"):
 
 def write_constant(settings, day_end, value, accounts=("a",), seed=1):
     """Write every view with random values, and usage with `storage_gb` everywhere *value*."""
-    import duckdb
-
     for number, spec in enumerate(VIEWS):
         write_view(settings.features_dir, spec, accounts, [day_end], seed * 100 + number)
     path = next((settings.features_dir / "usage").glob(f"*-{seed * 100}.parquet"))
     changed = path.with_suffix(".new")
-    duckdb.sql(
-        f"COPY (SELECT * REPLACE ({value}::DOUBLE AS storage_gb) FROM '{path}') TO '{changed}' (FORMAT parquet)"
+    duckdb.read_parquet(str(path)).project(f"* REPLACE ({value}::DOUBLE AS storage_gb)").write_parquet(
+        str(changed)
     )
     changed.replace(path)
 
 
 def test_apply_registers_every_view_as_specified(store):
-    """The registry holds each view's words, owner, limit and features in order, with what explains them as tags."""
+    """The registry holds each view's words, owner, limit and features in order, with their tags."""
     for spec in VIEWS:
         registered = store.get_feature_view(spec.name)
         assert (registered.description, registered.owner) == (spec.description, spec.owner)
@@ -192,7 +191,7 @@ def test_materialize_before_apply_says_so(settings):
         materialize(open_store(settings), END)
 
 
-def test_an_unreachable_server_is_named(settings, tmp_path):
+def test_an_unreachable_server_is_named(settings):
     """The error names the server's address, and not its password."""
     write_constant(settings, END, 20)
     gone = settings.model_copy(update={"redis_url": "redis://:secret@127.0.0.1:1/0"})
@@ -219,13 +218,9 @@ def test_the_machines_time_zone_changes_nothing(settings):
         apply(store, settings.features_dir)
         materialize(store, dt.datetime.fromisoformat({END.isoformat()!r}))
     """
-    for zone in ("Pacific/Auckland", "America/Los_Angeles"):
-        subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(code)], check=True, env={**os.environ, "TZ": zone}
-        )
-        assert online(open_store(settings), "usage:storage_gb") == 20
-        with redis.Redis.from_url(settings.redis_url) as client:
-            client.flushdb()
+    environment = {**os.environ, "TZ": "Pacific/Auckland"}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env=environment)
+    assert online(open_store(settings), "usage:storage_gb") == 20
 
 
 def test_the_registry_may_be_an_sql_database(settings, tmp_path):

@@ -16,7 +16,7 @@ FEW = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_
 @FEW
 @given(seed=st.integers(0, 2**32), last=st.integers(20, DAYS - 2))
 def test_nothing_that_happens_after_a_day_changes_that_day_or_any_before(seed: int, last: int) -> None:
-    """Dropping, changing and adding raw data after day D leaves every feature of the days up to D as it was."""
+    """Dropping, changing and adding data after day D leaves every feature up to D as it was."""
     rng = random.Random(seed)
     world = random_world(rng, DAYS)
     with TemporaryDirectory() as folder:

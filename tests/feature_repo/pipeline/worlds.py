@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from feature_repo.tables import table
 from feature_repo.tables.contract import Kind
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable
     from pathlib import Path
 
@@ -85,7 +85,12 @@ def random_world(rng: random.Random, days: int) -> World:
             if rng.random() < 0.8:
                 since, density = rng.randint(0, days), rng.choice((0.1, 0.6, 1.0))
                 world["usage_daily"] += [
-                    {"account_id": name, "day": day(d), "metric": metric, "value": rng.choice((0.0, 1.0, 2.5, 17.3))}
+                    {
+                        "account_id": name,
+                        "day": day(d),
+                        "metric": metric,
+                        "value": rng.choice((0.0, 1.0, 2.5, 17.3)),
+                    }
                     for d in range(since, days)
                     if rng.random() < density
                 ]
@@ -111,28 +116,31 @@ def altered_after(world: World, last: int, rng: random.Random, days: int) -> Wor
     other = random_world(rng, days)
     result: World = {}
     for name, rows in world.items():
-        reading = READINGS[name]
-        key = table(name).key
-        kept = [dict(row) for row in rows if not _after(row[reading.time], cut) or rng.random() < 0.3]
+        time_column, key = READINGS[name].time, table(name).key
+        kept = [dict(row) for row in rows if not _after(row[time_column], cut) or rng.random() < 0.3]
         for row in kept:
-            if _after(row[reading.time], cut):
-                _change(rng, row, reading.columns, key)
-            for group in reading.later:
-                if row.get(group[0]) is None or _after(row[group[0]], cut):
-                    row[group[0]] = rng.choice((None, cut, cut + dt.timedelta(days=rng.random() * 50)))
-                    for column in group[1:]:
-                        row[column] = {"escalated": True, "csat": 1.0}[column]
+            _alter(rng, name, row, cut)
         taken = {tuple(row[column] for column in key) for row in rows}
         for row in other[name]:
-            if "account_id" in row and name != "accounts" and row["account_id"] not in ACCOUNTS:
-                continue
             fresh = dict(row)
             if len(key) == 1 and name != "accounts":
                 fresh[key[0]] = f"new-{fresh[key[0]]}"
-            if _after(fresh[reading.time], cut) and tuple(fresh[column] for column in key) not in taken:
+            if _after(fresh[time_column], cut) and tuple(fresh[column] for column in key) not in taken:
                 kept.append(fresh)
         result[name] = kept
     return result
+
+
+def _alter(rng: random.Random, name: str, row: Row, cut: dt.datetime) -> None:
+    """Change what became known about one row at *cut* or later."""
+    reading = READINGS[name]
+    if _after(row[reading.time], cut):
+        _change(rng, row, reading.columns, table(name).key)
+    for group in reading.later:
+        if row.get(group[0]) is None or _after(row[group[0]], cut):
+            row[group[0]] = rng.choice((None, cut, cut + dt.timedelta(days=rng.random() * 50)))
+            for column in group[1:]:
+                row[column] = {"escalated": True, "csat": 1.0}[column]
 
 
 def _after(value: dt.date | dt.datetime, cut: dt.datetime) -> bool:
@@ -232,7 +240,9 @@ def _invoice(rng: random.Random, names: list[str], key: int, days: int) -> Row:
 
 
 def _engagement(rng: random.Random, names: list[str], key: int, days: int) -> Row:
-    kind = rng.choice(("email_sent", "email_opened", "call", "meeting", "training_completed", "nps", "unsubscribed"))
+    kind = rng.choice(
+        ("email_sent", "email_opened", "call", "meeting", "training_completed", "nps", "unsubscribed")
+    )
     return {
         "engagement_id": f"e{key}",
         "account_id": rng.choice(names),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from serving.app import KeepgrowApp
 from serving.bundle.store import find_bundle
-from tests.serving.conftest import World
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.serving.conftest import World
 
 BASE = "http://keepgrow.test"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
 import jsonschema
 import pytest
 
@@ -9,17 +12,22 @@ from serving.api.openapi import openapi_document
 from serving.api.responses import AccountCard, DecisionAnswer, ScoreAnswer
 from tests.serving.world import account_ids
 
+if TYPE_CHECKING:
+    import httpx
+
+    from tests.serving.conftest import World
+
 JSON = {"content-type": "application/json"}
 
 
-def schema_of(name):
+def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema of a component of the OpenAPI document, self-contained."""
     document = openapi_document()
     return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
 
 
-async def test_one_account_gets_one_object_of_the_documented_form(client):
-    """`account_id` is answered by one score that fits the OpenAPI schema, with three probabilities that never fall."""
+async def test_one_account_gets_one_object_of_the_documented_form(client: httpx.AsyncClient) -> None:
+    """`account_id` is answered by one score that fits the OpenAPI schema; its probabilities never fall."""
     answer = await client.post("/v1/score", json={"account_id": "acme-0001"})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
@@ -35,7 +43,9 @@ async def test_one_account_gets_one_object_of_the_documented_form(client):
     assert set(score) == set(ScoreAnswer.model_fields)
 
 
-async def test_several_accounts_get_scores_in_order_and_a_problem_for_each_unknown_one(client):
+async def test_several_accounts_get_scores_in_order_and_a_problem_for_each_unknown_one(
+    client: httpx.AsyncClient,
+) -> None:
     """`account_ids` keeps the order of the known accounts and names each unknown account with its problem."""
     wanted = ["acme-0007", "nobody", "acme", "Acme", "no one\n"]
     answer = await client.post("/v1/score", json={"account_ids": wanted})
@@ -48,7 +58,7 @@ async def test_several_accounts_get_scores_in_order_and_a_problem_for_each_unkno
     jsonschema.validate(answer.json(), schema_of("ScoresAnswer"))
 
 
-async def test_a_batch_says_the_same_as_single_requests(client):
+async def test_a_batch_says_the_same_as_single_requests(client: httpx.AsyncClient) -> None:
     """An account's score does not depend on the accounts that are scored with it."""
     ids = account_ids(20)
     many = (await client.post("/v1/score", json={"account_ids": ids})).json()["scores"]
@@ -60,16 +70,18 @@ async def test_a_batch_says_the_same_as_single_requests(client):
 
 
 @pytest.mark.parametrize("account_id", account_ids(5))
-async def test_awkward_ids_are_found_in_the_body_and_in_the_path(client, account_id):
+async def test_awkward_ids_are_found_in_the_body_and_in_the_path(
+    client: httpx.AsyncClient, account_id: str
+) -> None:
     """Ids that differ by case, hold slashes, emoji or 256 bytes reach their own account by either road."""
     by_body = await client.post("/v1/score", json={"account_id": account_id})
-    by_path = await client.get(f"/v1/accounts/{__import__('urllib.parse').parse.quote(account_id, safe='')}")
+    by_path = await client.get(f"/v1/accounts/{quote(account_id, safe='')}")
     assert by_body.json()["account_id"] == by_path.json()["account_id"] == account_id
     assert by_body.json()["churn_probability"] == by_path.json()["churn_probability"]
 
 
-async def test_the_next_best_action_has_the_documented_form(client):
-    """Every account gets a decision that fits the schema and in which every action of the catalogue appears once."""
+async def test_the_next_best_action_has_the_documented_form(client: httpx.AsyncClient) -> None:
+    """Every account gets a decision that fits the schema and names every action of the catalogue once."""
     for account_id in account_ids(20):
         answer = await client.post("/v1/next-best-action", json={"account_id": account_id})
         decision = answer.json()
@@ -79,11 +91,12 @@ async def test_the_next_best_action_has_the_documented_form(client):
         named += [alternative["action"]["key"] for alternative in decision["alternatives"]]
         named += [decision["action"]["key"]] if decision["action"] else []
         assert sorted(named) == [
-            "add_seats", "enablement_guide", "in_app_guide", "renewal_review", "success_call", "upgrade_to_next_plan",
+            "add_seats", "enablement_guide", "in_app_guide", "renewal_review", "success_call",
+            "upgrade_to_next_plan",
         ]  # fmt: skip
 
 
-async def test_a_surface_gets_only_actions_that_are_shown_there(client):
+async def test_a_surface_gets_only_actions_that_are_shown_there(client: httpx.AsyncClient) -> None:
     """With `surface` in_app, neither the action nor an alternative is for another place."""
     for account_id in account_ids(20):
         body = {"account_id": account_id, "surface": "in_app"}
@@ -93,7 +106,7 @@ async def test_a_surface_gets_only_actions_that_are_shown_there(client):
         assert all(action["channel"] == "in_app" for action in shown)
 
 
-async def test_the_account_card_holds_score_profile_and_decision(client):
+async def test_the_account_card_holds_score_profile_and_decision(client: httpx.AsyncClient) -> None:
     """The card is the score, the profile in the features' own types, and the decision, in one answer."""
     card = (await client.get("/v1/accounts/acme-0003")).json()
     jsonschema.validate(card, schema_of("AccountCard"))
@@ -107,7 +120,9 @@ async def test_the_account_card_holds_score_profile_and_decision(client):
     assert card["next_best_action"]["account_id"] == "acme-0003"
 
 
-async def test_models_lists_what_is_served_and_links_its_card(client, world):
+async def test_models_lists_what_is_served_and_links_its_card(
+    client: httpx.AsyncClient, world: World
+) -> None:
     """`/v1/models` names the bundle and its contract, and the linked card is the page in the bundle."""
     model = (await client.get("/v1/models")).json()["models"][0]
     assert model["model"] == world.tag
@@ -120,13 +135,13 @@ async def test_models_lists_what_is_served_and_links_its_card(client, world):
     assert (await client.get("/models/keepgrow:other")).status_code == 404
 
 
-async def test_ready_when_loaded_and_the_store_answers(client, world):
+async def test_ready_when_loaded_and_the_store_answers(client: httpx.AsyncClient, world: World) -> None:
     """`/livez` and `/readyz` answer 200, and readiness names the bundle."""
     assert (await client.get("/livez")).json() == {"status": "alive"}
     assert (await client.get("/readyz")).json() == {"status": "ready", "model": world.tag}
 
 
-async def test_ids_of_request_and_trace_are_echoed(client):
+async def test_ids_of_request_and_trace_are_echoed(client: httpx.AsyncClient) -> None:
     """A well-formed `X-Request-Id` and `traceparent` come back; malformed ones don't."""
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     answer = await client.get("/livez", headers={"x-request-id": "abc-1", "traceparent": trace})
@@ -137,7 +152,7 @@ async def test_ids_of_request_and_trace_are_echoed(client):
     assert "traceparent" not in bad.headers
 
 
-async def test_head_sends_headers_without_a_body(client):
+async def test_head_sends_headers_without_a_body(client: httpx.AsyncClient) -> None:
     """HEAD on a GET path has the length of the body, and no body."""
     got, head = await client.get("/livez"), await client.head("/livez")
     assert head.status_code == 200
@@ -145,7 +160,7 @@ async def test_head_sends_headers_without_a_body(client):
     assert head.headers["content-length"] == str(len(got.content))
 
 
-async def test_metrics_have_bounded_labels(client):
+async def test_metrics_have_bounded_labels(client: httpx.AsyncClient) -> None:
     """Requests are counted by route template and outcome; no account id or unknown path becomes a label."""
     await client.get("/v1/accounts/acme-0003")
     await client.get("/secret-path-17")

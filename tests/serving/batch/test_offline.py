@@ -1,4 +1,4 @@
-"""The newest features of every account as of a day, out of daily Parquet files, and `keepgrow score` on them."""
+"""The newest features of every account as of a day, out of Parquet files, and `keepgrow score` on them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -21,10 +22,16 @@ from serving.batch.score_table import score_table
 from serving.decisions.catalogue import load_catalogue
 from tests.serving.world import END, make_features
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from feature_repo.contract import FeatureContract
+    from tests.serving.conftest import World
+
 DAY = dt.timedelta(days=1)
 
 
-def write_features(folder, contract, days=3, count=40):
+def write_features(folder: Path, contract: FeatureContract, days: int = 3, count: int = 40) -> None:
     """Write *days* days of features up to `END`; the first account has no rows on the last two days."""
     for back in range(days):
         features = make_features(contract, count, seed=100 + back)
@@ -49,7 +56,7 @@ def write_features(folder, contract, days=3, count=40):
             pq.write_table(table, path)
 
 
-def read_all(source, tmp_path, rows=7):
+def read_all(source: OfflineFeatures, tmp_path: Path, rows: int = 7) -> tuple[pa.Table, list[int], int]:
     """Return all accounts of *source* as one table, and the sizes of its batches."""
     con = source.connect(tmp_path / "spill")
     batches = list(source.batches(con, rows))
@@ -58,7 +65,7 @@ def read_all(source, tmp_path, rows=7):
     return pa.Table.from_batches(batches), [batch.num_rows for batch in batches], count
 
 
-def test_the_newest_row_of_each_view_is_read_and_nothing_after_the_day(world, tmp_path):
+def test_the_newest_row_of_each_view_is_read_and_nothing_after_the_day(world: World, tmp_path: Path) -> None:
     """Accounts get their own newest row; rows stamped after the time are not seen; batches are bounded."""
     write_features(tmp_path / "features", world.contract)
     source = OfflineFeatures(tmp_path / "features", world.contract, END, 14 * DAY)
@@ -82,7 +89,7 @@ def test_the_newest_row_of_each_view_is_read_and_nothing_after_the_day(world, tm
     assert read_all(recent, tmp_path)[2] == 39
 
 
-def test_missing_files_and_missing_features_are_named(world, tmp_path):
+def test_missing_files_and_missing_features_are_named(world: World, tmp_path: Path) -> None:
     """A view without files, or without a feature that the model reads, is refused with its folder."""
     source = OfflineFeatures(tmp_path / "nothing", world.contract, END, 14 * DAY)
     with pytest.raises(FeatureTableError, match="nothing/usage"):
@@ -98,17 +105,18 @@ def test_missing_files_and_missing_features_are_named(world, tmp_path):
         source.connect(tmp_path / "spill")
 
 
-def keepgrow_score(world, tmp_path, *extra):
+def keepgrow_score(world: World, tmp_path: Path, *extra: str) -> tuple[list[str], dict[str, str]]:
     """Return the command and environment of `keepgrow score` on this world."""
     command = [
-        sys.executable, "-m", "keepgrow", "score", "--as-of", (END - DAY).strftime("%Y-%m-%d"), "--model", world.tag,
+        sys.executable, "-m", "keepgrow", "score", "--as-of", (END - DAY).strftime("%Y-%m-%d"),
+        "--model", world.tag,
         "--features", str(tmp_path / "features"), "--out", str(tmp_path / "scores"), *extra,
     ]  # fmt: skip
     return command, {**os.environ, "BENTOML_HOME": str(world.home), "KEEPGROW_CATALOGUE": ""}
 
 
-def test_the_command_writes_all_accounts_and_says_how_many(world, tmp_path):
-    """The output is one row an account, as the pure function gives it, with a summary; nothing hidden is left."""
+def test_the_command_writes_all_accounts_and_says_how_many(world: World, tmp_path: Path) -> None:
+    """The output is one row an account, as the pure function gives it, with a summary."""
     write_features(tmp_path / "features", world.contract)
     command, env = keepgrow_score(world, tmp_path, "--batch-rows", "9")
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
@@ -127,11 +135,13 @@ def test_the_command_writes_all_accounts_and_says_how_many(world, tmp_path):
     again = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
     assert again.returncode == 2
     assert "already there" in again.stderr
-    forced = subprocess.run([*command, "--force"], env=env, capture_output=True, text=True, check=False, timeout=120)
+    forced = subprocess.run(
+        [*command, "--force"], env=env, capture_output=True, text=True, check=False, timeout=120
+    )
     assert forced.returncode == 0, forced.stderr
 
 
-def test_an_interrupted_run_leaves_what_was_there(world, tmp_path):
+def test_an_interrupted_run_leaves_what_was_there(world: World, tmp_path: Path) -> None:
     """Ctrl-C in the middle ends with 130, no output, and nothing half-made beside it."""
     write_features(tmp_path / "features", world.contract, count=1500)
     command, env = keepgrow_score(world, tmp_path, "--batch-rows", "1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
@@ -18,8 +19,11 @@ from serving.decisions.catalogue import load_catalogue
 from serving.features.reader import OnlineReader
 from tests.serving.world import NOW
 
+if TYPE_CHECKING:
+    from tests.serving.conftest import World
 
-async def test_batch_and_online_give_the_same_rows(world):
+
+async def test_batch_and_online_give_the_same_rows(world: World) -> None:
     """The matrix, ages and context out of Arrow equal those out of the store, value for value."""
     offline = feature_rows(world.features, world.bundle.manifest)
     reader = OnlineReader(world.bundle.manifest, world.redis_url)
@@ -33,8 +37,8 @@ async def test_batch_and_online_give_the_same_rows(world):
     assert offline.context == online.context
 
 
-async def test_batch_equals_the_service(world):
-    """Scores, tiers, probabilities, signals, actions, reasons and decision ids agree with the HTTP answers."""
+async def test_batch_equals_the_service(world: World) -> None:
+    """Scores, tiers, probabilities, signals, actions and decision ids agree with the HTTP answers."""
     bundle, catalogue = world.bundle, load_catalogue()
     table = score_table(world.features, bundle, catalogue, NOW)
     assert table.schema == score_table_schema(bundle.manifest)
@@ -42,7 +46,9 @@ async def test_batch_equals_the_service(world):
     app = KeepgrowApp(world.settings())
     await app.start(find_bundle(world.tag, world.home / "models"))
     app.state.clock = Clock(read=NOW.timestamp)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://keepgrow.test") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://keepgrow.test"
+    ) as client:
         for row in table.to_pylist():
             body = {"account_id": row["account_id"]}
             score = (await client.post("/v1/score", json=body)).json()
@@ -66,7 +72,7 @@ async def test_batch_equals_the_service(world):
     await app.stop()
 
 
-def test_an_account_does_not_depend_on_its_batch(world):
+def test_an_account_does_not_depend_on_its_batch(world: World) -> None:
     """Scored in batches of seven or all at once, the rows are the same."""
     bundle, catalogue = world.bundle, load_catalogue()
     whole = score_table(world.features, bundle, catalogue, NOW).to_pylist()
@@ -76,7 +82,7 @@ def test_an_account_does_not_depend_on_its_batch(world):
     assert parts == whole
 
 
-def test_narrower_types_and_another_column_order_are_read(world):
+def test_narrower_types_and_another_column_order_are_read(world: World) -> None:
     """Columns are found by name and widened."""
     manifest = world.bundle.manifest
     columns = {}
@@ -89,7 +95,7 @@ def test_narrower_types_and_another_column_order_are_read(world):
     )
 
 
-def test_a_missing_or_mistyped_column_is_named(world):
+def test_a_missing_or_mistyped_column_is_named(world: World) -> None:
     """A table without a feature, or with text in its place, is refused by the column's name."""
     manifest = world.bundle.manifest
     index = world.features.schema.get_field_index("logins_28d")
@@ -100,14 +106,14 @@ def test_a_missing_or_mistyped_column_is_named(world):
         feature_rows(world.features.set_column(index, "logins_28d", words), manifest)
 
 
-def test_an_empty_batch_gives_an_empty_table(world):
+def test_an_empty_batch_gives_an_empty_table(world: World) -> None:
     """No accounts in, no accounts out, with the schema."""
     table = score_table(world.features.slice(0, 0), world.bundle, load_catalogue(), NOW)
     assert table.num_rows == 0
     assert table.schema == score_table_schema(world.bundle.manifest)
 
 
-def test_categories_that_training_did_not_see_are_missing_and_still_told_to_policy(world):
+def test_categories_that_training_did_not_see_are_missing_and_still_told_to_policy(world: World) -> None:
     """A new plan is NaN to the model and its own name to decisions."""
     manifest = world.bundle.manifest
     index = world.features.schema.get_field_index("plan")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -16,15 +17,24 @@ from serving.bundle.store import find_bundle
 from serving.errors import BundleError
 from tests.training.export.small_models import N_FEATURES, make_matrix
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from training.trained import TrainedModels
+
+    Change = Callable[[Any], object]
+
 
 @pytest.fixture
-def path(store, tmp_path):
+def path(store: Path, tmp_path: Path) -> Path:
     """Return a copy of a stored bundle that a test may spoil."""
     shutil.copytree(find_bundle("keepgrow", store), tmp_path / "bundle")
     return tmp_path / "bundle"
 
 
-def edit_manifest(path, change):
+def edit_manifest(path: Path, change: Change) -> None:
     """Change the manifest's JSON, keeping the contract's hash right."""
     file = path / "manifest.json"
     manifest = json.loads(file.read_text())
@@ -33,14 +43,14 @@ def edit_manifest(path, change):
     file.write_text(json.dumps(manifest))
 
 
-def edit_graph(path, change):
+def edit_graph(path: Path, change: Change) -> None:
     """Change the ONNX graph."""
     model = onnx.load(path / "bundle.onnx")
     change(model)
     onnx.save(model, path / "bundle.onnx")
 
 
-def test_a_loaded_bundle_gives_the_trained_probabilities(store, trained):
+def test_a_loaded_bundle_gives_the_trained_probabilities(store: Path, trained: TrainedModels) -> None:
     """Through store and loader, probabilities are LightGBM's."""
     bundle = load_bundle(find_bundle("keepgrow", store))
     bundle.warm_up()
@@ -52,14 +62,14 @@ def test_a_loaded_bundle_gives_the_trained_probabilities(store, trained):
     assert bundle.tag.startswith("keepgrow:")
 
 
-def test_a_tag_does_for_a_path(store, monkeypatch):
+def test_a_tag_does_for_a_path(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundle can be loaded by tag from BentoML's own store."""
     monkeypatch.setenv("BENTOML_HOME", str(store.parent))
     (store.parent / "models").symlink_to(store) if store.name != "models" else None
     assert load_bundle("keepgrow:latest").path.name == find_bundle("keepgrow", store).name
 
 
-def test_chunks_are_seamless(store):
+def test_chunks_are_seamless(store: Path) -> None:
     """However many rows are cut into chunks, each row's answer is its own; no rows give empty answers."""
     bundle = load_bundle(find_bundle("keepgrow", store))
     matrix = make_matrix(np.random.default_rng(2), bundle.chunk_rows + 3)
@@ -70,7 +80,7 @@ def test_chunks_are_seamless(store):
     assert empty.contributions.shape == (0, N_FEATURES)
 
 
-def test_contributions_are_only_given_when_asked_for(store):
+def test_contributions_are_only_given_when_asked_for(store: Path) -> None:
     """Without contributions there are none, and probabilities are the same."""
     bundle = load_bundle(find_bundle("keepgrow", store))
     matrix = make_matrix(np.random.default_rng(3), 5)
@@ -81,13 +91,13 @@ def test_contributions_are_only_given_when_asked_for(store):
     )
 
 
-def test_a_matrix_of_another_width_is_refused(store):
+def test_a_matrix_of_another_width_is_refused(store: Path) -> None:
     """The number of columns is checked before the graph sees them."""
     with pytest.raises(ValueError, match="10 columns"):
         load_bundle(find_bundle("keepgrow", store)).run(np.zeros((2, 9)), contributions=False)
 
 
-def test_missing_and_damaged_files_are_named(path):
+def test_missing_and_damaged_files_are_named(path: Path) -> None:
     """No manifest, broken JSON, no graph and a broken graph each say which file."""
     with pytest.raises(BundleError, match=r"has no manifest\.json"):
         load_bundle(path.parent)
@@ -103,14 +113,14 @@ def test_missing_and_damaged_files_are_named(path):
         load_bundle(path)
 
 
-def test_another_schema_version_is_refused(path):
+def test_another_schema_version_is_refused(path: Path) -> None:
     """A manifest of the future is refused by its version, before anything else is read."""
     edit_manifest(path, lambda manifest: manifest.update(schema_version=2, novelty=1))
     with pytest.raises(BundleError, match="schema_version is 2; this release reads 1"):
         load_bundle(path)
 
 
-def test_a_contract_that_is_not_the_hashed_one_is_refused(path):
+def test_a_contract_that_is_not_the_hashed_one_is_refused(path: Path) -> None:
     """Any change to the contract after training shows in its hash."""
     file = path / "manifest.json"
     file.write_text(file.read_text().replace('"limit_seconds": 172800', '"limit_seconds": 172801', 1))
@@ -118,25 +128,25 @@ def test_a_contract_that_is_not_the_hashed_one_is_refused(path):
         load_bundle(path)
 
 
-def test_swapped_features_are_named(path):
-    """If the contract's order is not the graph's, the first column that differs is named with both features."""
+def test_swapped_features_are_named(path: Path) -> None:
+    """If contract and graph differ in order, the first column that differs is named with both features."""
 
-    def swap(manifest):
+    def swap(manifest: dict[str, Any]) -> None:
         features = manifest["contract"]["features"]
         features[0], features[1] = features[1], features[0]
 
     edit_manifest(path, swap)
-    with pytest.raises(BundleError, match="column 0 of the graph is 'logins_7d'.*'logins_28d_ratio'"):
+    with pytest.raises(BundleError, match=r"column 0 of the graph is 'logins_7d'.*'logins_28d_ratio'"):
         load_bundle(path)
 
 
-def test_a_feature_too_many_or_too_few_is_named(path):
+def test_a_feature_too_many_or_too_few_is_named(path: Path) -> None:
     """A feature that only one side knows is named."""
     edit_manifest(path, lambda manifest: manifest["contract"]["features"].pop(9))
     with pytest.raises(BundleError, match="without a partner is 'adoption_ratio'"):
         load_bundle(path)
 
-    def add(manifest):
+    def add(manifest: dict[str, Any]) -> None:
         feature = dict(manifest["contract"]["features"][0])
         manifest["contract"]["features"] += [
             {**feature, "name": "adoption_ratio"},
@@ -148,7 +158,7 @@ def test_a_feature_too_many_or_too_few_is_named(path):
         load_bundle(path)
 
 
-def test_encodings_must_fit_the_string_features(path):
+def test_encodings_must_fit_the_string_features(path: Path) -> None:
     """A string feature without encoding, or an encoding of no string feature, is named."""
     edit_manifest(
         path, lambda manifest: manifest["encodings"].append({"feature": "mrr", "categories": ["a"]})
@@ -160,17 +170,17 @@ def test_encodings_must_fit_the_string_features(path):
         load_bundle(path)
 
 
-def test_outputs_that_the_manifest_promises_must_be_there(path):
+def test_outputs_that_the_manifest_promises_must_be_there(path: Path) -> None:
     """A head whose output the graph lacks, or gives in another width, is named."""
     edit_manifest(path, lambda manifest: manifest["heads"][1].update(output="expansion"))
     with pytest.raises(BundleError, match="no output 'expansion'"):
         load_bundle(path)
     edit_manifest(path, lambda manifest: manifest["heads"][1].update(output="upsell", horizons_days=[30, 60]))
-    with pytest.raises(BundleError, match="output 'upsell' is tensor.double. with 3 columns"):
+    with pytest.raises(BundleError, match=r"output 'upsell' is tensor.double. with 3 columns"):
         load_bundle(path)
 
 
-def test_the_score_needs_its_horizon_and_reasons(path):
+def test_the_score_needs_its_horizon_and_reasons(path: Path) -> None:
     """A score horizon that the head lacks, and a head without contributions, are refused."""
     edit_manifest(path, lambda manifest: manifest.update(score_horizon_days=45))
     with pytest.raises(BundleError, match="no horizon of 45 days"):
@@ -180,10 +190,10 @@ def test_the_score_needs_its_horizon_and_reasons(path):
         load_bundle(path)
 
 
-def test_a_graph_of_other_inputs_is_refused(path):
+def test_a_graph_of_other_inputs_is_refused(path: Path) -> None:
     """The graph must take the manifest's one input, and the optional one that switches reasons off."""
 
-    def drop_default(model):
+    def drop_default(model: onnx.ModelProto) -> None:
         kept = [tensor for tensor in model.graph.initializer if tensor.name != "explain"]
         del model.graph.initializer[:]
         model.graph.initializer.extend(kept)
@@ -193,8 +203,8 @@ def test_a_graph_of_other_inputs_is_refused(path):
         load_bundle(path)
 
 
-def test_a_graph_that_names_no_features_is_refused(path):
+def test_a_graph_that_names_no_features_is_refused(path: Path) -> None:
     """A graph without column names can't be checked, so it is not served."""
     edit_graph(path, lambda model: helper.set_model_props(model, {"trees": "5"}))
-    with pytest.raises(BundleError, match="column 0 of the graph is ''"):
+    with pytest.raises(BundleError, match=r"column 0 of the graph is ''"):
         load_bundle(path)

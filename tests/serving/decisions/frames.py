@@ -1,4 +1,4 @@
-"""Frames and catalogues for decision tests: an account for which every rule is satisfied, and changes to it."""
+"""Frames and catalogues for decision tests: an account that satisfies every rule, and changes to it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def document(*actions: dict[str, Any]) -> dict[str, Any]:
         "currency": "USD",
         "margin": 0.5,
         "plans": [
-            {"key": "team", "name": "Team", "rank": 1, "mrr_list": 100, "price_per_seat": 10, "seats_included": 10},
+            {"key": "team", "name": "Team", "rank": 1, "mrr_list": 100, "price_per_seat": 10,
+             "seats_included": 10},
             {"key": "business", "name": "Business", "rank": 5, "mrr_list": 500, "price_per_seat": 20,
              "seats_included": 15, "seats_max": 100},
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 from serving.decisions.catalogue import Catalogue, load_catalogue
 from serving.decisions.next_best_action import decide
 from tests.serving.decisions.frames import FEATURES, NOON_UTC, action, catalogue, document, frame, upgrade
+
+if TYPE_CHECKING:
+    from serving.decisions.frame import DecisionFrame
 
 numbers = st.none() | st.floats(-10, 1e6) | st.integers(-5, 10_000) | st.sampled_from([math.nan, math.inf])
 flags = st.none() | st.booleans()
@@ -42,7 +46,7 @@ frames = st.builds(
 PACKAGED = load_catalogue()
 
 
-def test_retain_value_is_margin_times_a_year_of_the_share_of_churn_that_is_prevented():
+def test_retain_value_is_margin_times_a_year_of_the_share_of_churn_that_is_prevented() -> None:
     """0.5 margin, 12 months of 400 MRR, a tenth of a churn probability of 0.4, less a cost of 2."""
     decision = decide(frame(), catalogue(action()))
     value = decision.winner.value
@@ -52,7 +56,7 @@ def test_retain_value_is_margin_times_a_year_of_the_share_of_churn_that_is_preve
     assert (value.low, value.high) == pytest.approx((value.amount - spread, value.amount + spread))
 
 
-def test_expand_value_comes_from_prices_and_the_prior_and_never_from_the_propensity():
+def test_expand_value_comes_from_prices_and_the_prior_and_never_from_the_propensity() -> None:
     """The upgrade's extra MRR is the difference of list prices; the upsell probability changes nothing."""
     decision = decide(frame(), catalogue(upgrade()))
     extra = (500 + 5 * 20) - (100 + 10 * 10)
@@ -73,14 +77,14 @@ def test_expand_value_comes_from_prices_and_the_prior_and_never_from_the_propens
         ({"rule": "next_plan"}, 400 * 0.75),
     ],
 )
-def test_extra_mrr_follows_its_rule_and_the_accounts_discount(rule, extra):
+def test_extra_mrr_follows_its_rule_and_the_accounts_discount(rule: dict[str, Any], extra: float) -> None:
     """Seats and plans are sold at the account's own discount; shares and amounts are what they are."""
     one = upgrade(type="adjust_seats_within_policy", extra_mrr=rule)
     decision = decide(frame(features={"discount_ratio": 0.25}), catalogue(one))
     assert decision.winner.value.extra_mrr == pytest.approx(extra)
 
 
-def test_the_most_valuable_action_wins_and_the_rest_follow_in_order():
+def test_the_most_valuable_action_wins_and_the_rest_follow_in_order() -> None:
     """Alternatives are ranked by expected value, with lift per unit cost beside it."""
     small, large = action("small"), action("large", priors={"retain": {"mean": 0.2, "sd": 0.01}})
     decision = decide(frame(), catalogue(small, large, upgrade(cost=0)))
@@ -91,7 +95,7 @@ def test_the_most_valuable_action_wins_and_the_rest_follow_in_order():
     assert shown["basis"] == "prior"
 
 
-def test_a_decision_says_what_drove_it():
+def test_a_decision_says_what_drove_it() -> None:
     """The conditions that held are shown with the account's values."""
     one = action(requires={"all": [{"feature": "adoption_ratio", "at_most": 0.4}]})
     reason = decide(frame(), catalogue(one)).to_dict()["reason"]
@@ -101,10 +105,11 @@ def test_a_decision_says_what_drove_it():
     ]
 
 
-def test_nothing_comes_with_the_reason_of_the_stage_that_was_reached():
+def test_nothing_comes_with_the_reason_of_the_stage_that_was_reached() -> None:
     """With every action refused, the reason is that of the furthest stage."""
     decision = decide(
-        frame(features={"consent_email": False}), catalogue(action(), upgrade(requires={"plans": ["business"]}))
+        frame(features={"consent_email": False}),
+        catalogue(action(), upgrade(requires={"plans": ["business"]})),
     )
     assert decision.to_dict()["action"] is None
     assert decision.to_dict()["expected_value"] is None
@@ -112,7 +117,7 @@ def test_nothing_comes_with_the_reason_of_the_stage_that_was_reached():
     assert "does not consent to email" in decision.reason_text
 
 
-def test_a_decision_is_valid_until_evidence_goes_stale_quiet_hours_begin_or_a_day_is_over():
+def test_a_decision_is_valid_until_evidence_goes_stale_quiet_hours_begin_or_a_day_is_over() -> None:
     """The earliest of the three ends it; one on bad evidence is valid for no time at all."""
     stale_first = frame(fresh_until=NOON_UTC + dt.timedelta(hours=1))
     assert decide(stale_first, catalogue(action())).valid_until == NOON_UTC + dt.timedelta(hours=1)
@@ -123,7 +128,7 @@ def test_a_decision_is_valid_until_evidence_goes_stale_quiet_hours_begin_or_a_da
     assert decide(frame(evidence_status="stale"), catalogue(action())).valid_until == NOON_UTC
 
 
-def test_equal_content_has_equal_ids_and_any_change_another():
+def test_equal_content_has_equal_ids_and_any_change_another() -> None:
     """The id is a digest of frame, catalogue and model."""
     one = decide(frame(), catalogue(action())).decision_id
     assert decide(frame(), catalogue(action())).decision_id == one
@@ -140,7 +145,7 @@ def test_equal_content_has_equal_ids_and_any_change_another():
 
 @given(frames)
 @settings(max_examples=300, deadline=None)
-def test_bad_evidence_never_gives_an_action(one):
+def test_bad_evidence_never_gives_an_action(one: DecisionFrame) -> None:
     """Whatever else is known, stale or thin evidence proposes nothing, and says that it is the evidence."""
     decision = decide(one, PACKAGED)
     if one.evidence_status != "full":
@@ -151,7 +156,7 @@ def test_bad_evidence_never_gives_an_action(one):
 
 @given(frames)
 @settings(max_examples=300, deadline=None)
-def test_every_action_of_the_catalogue_is_accounted_for_once(one):
+def test_every_action_of_the_catalogue_is_accounted_for_once(one: DecisionFrame) -> None:
     """An action is the winner, an alternative or refused; never two of these, never none."""
     decision = decide(one, PACKAGED)
     named = [refusal.action for refusal in decision.refused]
@@ -162,8 +167,8 @@ def test_every_action_of_the_catalogue_is_accounted_for_once(one):
 
 @given(frames)
 @settings(max_examples=300, deadline=None)
-def test_whatever_stands_keeps_the_policy(one):
-    """No action that stands lacks consent, breaks quiet hours or an incident, or is not surely worth its cost."""
+def test_whatever_stands_keeps_the_policy(one: DecisionFrame) -> None:
+    """No action that stands lacks consent, falls into an incident, or is not surely worth its cost."""
     decision = decide(one, PACKAGED)
     standing = [*([decision.winner] if decision.winner else []), *decision.alternatives]
     for proposal in standing:
@@ -171,7 +176,11 @@ def test_whatever_stands_keeps_the_policy(one):
         assert channel == "internal" or one.features[f"consent_{channel}"]
         assert proposal.value.amount > 0
         assert proposal.value.low + proposal.action.cost > 0
-        assert all(math.isfinite(number) for number in dataclasses.astuple(proposal.value) if isinstance(number, float))
+        assert all(
+            math.isfinite(number)
+            for number in dataclasses.astuple(proposal.value)
+            if isinstance(number, float)
+        )
         assert one.features["plan"] in PACKAGED.plans_by_key
         assert one.surface is None or one.surface in proposal.action.surfaces
         assert one.features["incident_active"] is False or proposal.action.requires.during_incident
@@ -181,7 +190,7 @@ def test_whatever_stands_keeps_the_policy(one):
 
 @given(frames, st.permutations(range(4)))
 @settings(max_examples=150, deadline=None)
-def test_the_order_of_the_catalogue_does_not_matter(one, order):
+def test_the_order_of_the_catalogue_does_not_matter(one: DecisionFrame, order: list[int]) -> None:
     """Actions and plans in another order give the same decision, id and all."""
     actions = [
         action(), upgrade(), action("twin"),

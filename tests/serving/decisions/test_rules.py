@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,17 @@ NOTE = action("note", type="annotate_account", channel="internal", surfaces=["ac
 SEATS = upgrade(type="adjust_seats_within_policy", extra_mrr={"rule": "seats", "share": 0.2})
 
 
-def outcome(one, **changes):
+ADOPTION = {"feature": "adoption_ratio", "at_most": 0.1}
+NO_CONSENT = {"consent_email": None, "consent_in_app": None, "consent_phone": None}
+NO_HOURS = {"quiet_hours_start": None, "quiet_hours_end": None, "timezone": None}
+
+
+def needs(feature: str, **bounds: float) -> dict[str, Any]:
+    """Return an action that needs *feature* within *bounds*."""
+    return action(requires={"all": [{"feature": feature, **bounds}]})
+
+
+def outcome(one: dict[str, Any], **changes: Any) -> str:
     """Return `stands`, or stage and rule by which the only action of the catalogue falls."""
     decision = decide(frame(**changes), catalogue(one))
     if decision.winner is not None:
@@ -55,19 +66,19 @@ def outcome(one, **changes):
         (action(), {"features": {"open_tickets": 3}}, "applicability/open_tickets"),
         (action(), {"features": {"open_tickets": 2}}, "stands"),
         (action(requires={"open_tickets_max": None}), {"features": {"open_tickets": 99}}, "stands"),
-        (action(requires={"all": [{"feature": "adoption_ratio", "at_most": 0.1}]}), {}, "applicability/condition"),
-        (action(requires={"all": [{"feature": "adoption_ratio", "at_most": 0.2}]}), {}, "stands"),
-        (action(requires={"all": [{"feature": "adoption_ratio", "at_most": 1}]}),
+        (needs("adoption_ratio", at_most=0.1), {}, "applicability/condition"),
+        (needs("adoption_ratio", at_most=0.2), {}, "stands"),
+        (needs("adoption_ratio", at_most=1),
          {"features": {"adoption_ratio": None}}, "applicability/condition"),
-        (action(requires={"any": [{"feature": "adoption_ratio", "at_most": 0.1}, {"feature": "seats", "at_least": 20}]}),
+        (action(requires={"any": [ADOPTION, {"feature": "seats", "at_least": 20}]}),
          {}, "stands"),
-        (action(requires={"all": [{"feature": "churn_probability_90d", "at_least": 0.5}]}), {}, "applicability/condition"),
-        (action(requires={"all": [{"feature": "churn_probability_90d", "at_least": 0.5}]}), {"churn": 0.5}, "stands"),
+        (needs("churn_probability_90d", at_least=0.5), {}, "applicability/condition"),
+        (needs("churn_probability_90d", at_least=0.5), {"churn": 0.5}, "stands"),
         (action(), {"features": {"consent_email": False}}, "contact_policy/no_consent"),
         (action(), {"features": {"consent_email": None}}, "contact_policy/consent_unknown"),
         (upgrade(), {"features": {"consent_in_app": False}}, "contact_policy/no_consent"),
         (CALL, {"features": {"consent_phone": False}}, "contact_policy/no_consent"),
-        (NOTE, {"features": {"consent_email": None, "consent_in_app": None, "consent_phone": None}}, "stands"),
+        (NOTE, {"features": NO_CONSENT}, "stands"),
         (action(), {"now": NIGHT}, "contact_policy/quiet_hours"),
         (CALL, {"now": NIGHT}, "contact_policy/quiet_hours"),
         (upgrade(), {"now": NIGHT}, "stands"),
@@ -77,7 +88,7 @@ def outcome(one, **changes):
         (action(), {"features": {"timezone": "Mars/Olympus"}}, "contact_policy/time_zone_unknown"),
         (action(), {"features": {"timezone": None}}, "contact_policy/time_zone_unknown"),
         (action(), {"features": {"quiet_hours_end": None}}, "contact_policy/quiet_hours_unknown"),
-        (action(), {"features": {"quiet_hours_start": None, "quiet_hours_end": None, "timezone": None}}, "stands"),
+        (action(), {"features": NO_HOURS}, "stands"),
         (action(), {"features": {"mrr": None}}, "uplift_and_value/value_unknown"),
         (action(cost=500), {}, "uplift_and_value/not_worth_its_cost"),
         (action(priors={"retain": {"mean": 0.1, "sd": 0.07}}), {}, "uplift_and_value/lift_not_above_zero"),
@@ -85,8 +96,10 @@ def outcome(one, **changes):
         (action(), {"churn": 0.0}, "uplift_and_value/lift_not_above_zero"),
     ],
 )  # fmt: skip
-def test_each_rule_stops_what_it_should_and_nothing_else(one, changes, expected):
-    """An account that satisfies all rules gets the action; one change makes it fall by the rule that it breaks."""
+def test_each_rule_stops_what_it_should_and_nothing_else(
+    one: dict[str, Any], changes: dict[str, Any], expected: str
+) -> None:
+    """An account that satisfies all rules gets the action; one change makes it fall by the rule it breaks."""
     assert outcome(one, **changes) == expected
 
 
@@ -100,12 +113,12 @@ def test_each_rule_stops_what_it_should_and_nothing_else(one, changes, expected)
         (23, 0, {23}),
     ],
 )
-def test_quiet_hours_may_span_midnight(start, end, quiet):
+def test_quiet_hours_may_span_midnight(start: int, end: int, quiet: set[int]) -> None:
     """The start is quiet, the end is not, and equal ends mean that there are none."""
     assert {hour for hour in range(24) if is_quiet(hour, start, end)} == quiet
 
 
-def test_the_account_hears_nothing_while_its_clocks_change():
+def test_the_account_hears_nothing_while_its_clocks_change() -> None:
     """Quiet hours follow the account's local clock on the day when summer time begins."""
     before = dt.datetime(2026, 3, 29, 4, 59, tzinfo=dt.UTC)  # 6:59 in Berlin, an hour after the change
     assert outcome(action(), now=before) == "contact_policy/quiet_hours"

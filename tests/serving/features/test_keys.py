@@ -19,4 +19,6 @@ def test_the_key_is_the_one_that_feast_writes_to(project, join_key, account_id):
     expected = _redis_key(
         project, EntityKey(join_keys=[join_key], entity_values=[Value(string_val=account_id)])
     )
-    assert EntityKeys(project, join_key).key(account_id) == expected
+    keys = EntityKeys(project, join_key)
+    assert keys.key(account_id) == expected
+    assert keys.account_id(expected) == account_id

@@ -41,7 +41,7 @@ def by_feast(filled, accounts):
 
 
 def times_by_feast(filled, accounts):
-    """Return (accounts, views) event times in epoch seconds as Feast's client reads them, NaN where there is none."""
+    """Return (accounts, views) event times in epoch seconds as Feast's client reads them, or NaN."""
     times = np.full((len(accounts), len(VIEWS)), np.nan)
     for column, spec in enumerate(VIEWS):
         answer = filled.feast.get_online_features(
@@ -79,7 +79,7 @@ def assert_same(filled, rows, accounts):
 
 
 async def test_every_value_is_the_one_that_feast_reads(filled, make_reader):
-    """After materialization, 1,500 accounts with nulls, missing views, awkward ids and extreme values agree."""
+    """1,500 materialized accounts with nulls, missing views, awkward ids and extreme values agree."""
     reader = make_reader(filled)
     rows = await reader.read(filled.accounts, 10)
     assert rows.account_ids == filled.accounts
@@ -114,7 +114,7 @@ async def test_unknown_accounts_are_not_known(filled, make_reader):
 
 
 async def test_order_and_repetition_are_the_callers(filled, make_reader):
-    """Rows come in the order that was asked for, an account asked for twice comes twice, and none gives none."""
+    """Rows come in the order that was asked for; an account asked for twice comes twice."""
     reader = make_reader(filled)
     rows = await reader.read(["account-2", "account-1", "account-2"], 10)
     assert rows.account_ids == ("account-2", "account-1", "account-2")
@@ -126,7 +126,7 @@ async def test_order_and_repetition_are_the_callers(filled, make_reader):
 
 
 async def test_pushed_and_directly_written_rows_agree(filled, make_reader):
-    """After a push and after Feast's `write_to_online_store` both readers see the new row and the views beside it."""
+    """After a push and after Feast's `write_to_online_store` both see the new row and the views beside it."""
     reader = make_reader(filled)
     time = END + dt.timedelta(hours=7, microseconds=123456)
     pushed = [row(view("usage"), one, time, storage_gb=2.25, login_days_28d=28) for one in AWKWARD_IDS[1:]]
@@ -152,7 +152,7 @@ async def test_a_store_that_fits_passes_the_check(filled, make_reader):
     await reader.close()
 
 
-async def test_an_empty_store_passes_the_check(filled, make_reader):
+async def test_an_empty_store_passes_the_check(filled):
     """A store without accounts contradicts nothing."""
     empty = filled.url.removesuffix("/4") + "/9"
     with redis.Redis.from_url(empty) as client:

@@ -10,10 +10,12 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import redis
 from feast.protos.feast.types.Value_pb2 import Value
 
+from feature_repo.contract import FeatureContract
 from keepgrow.valkey import running_valkey
 from serving.errors import ServingError, StoreUnavailable
 from serving.features.errors import StoreFormatError
@@ -21,7 +23,7 @@ from serving.features.keys import EntityKeys
 from serving.features.pooled import PooledClient
 from serving.features.reader import OnlineReader
 
-LIMIT_SECONDS = 1.0  # twice and more of what is promised: the machine that tests may be busy
+LIMIT_SECONDS = 3.0  # many times what is promised: the machine that tests may be busy
 
 
 def server_pid(url):
@@ -54,7 +56,7 @@ async def test_a_dead_store_is_unavailable_at_once(make_reader):
 
 
 async def test_a_hung_store_is_unavailable_in_time_and_comes_back(make_reader, tmp_path):
-    """A server that stops answering costs each of many readers its deadline and no more; woken up, it is used again."""
+    """A server that hangs costs each of many readers its deadline and no more; woken up, it is used again."""
     with running_valkey(tmp_path) as url:
         reader = make_reader(url)
         await reader.read(["a"], 1)
@@ -98,7 +100,8 @@ async def test_a_cancelled_read_leaves_the_next_one_its_own_answer(filled, make_
         abandoned.cancel()
         rows = await reader.read(["account-7"], 5)
         assert rows.context == expected.context
-        assert rows.as_of.tolist() == expected.as_of.tolist() or str(rows.as_of) == str(expected.as_of)
+        np.testing.assert_array_equal(rows.as_of, expected.as_of)
+        assert rows.known.all()
     await reader.close()
 
 
@@ -110,6 +113,7 @@ async def test_many_readers_at_once_each_get_their_own_answer(filled, make_reade
     async def check(accounts):
         rows = await reader.read(accounts, 20)
         assert list(rows.context) == [alone[one] for one in accounts]
+        assert rows.known.all()
 
     names = list(alone)
     await asyncio.gather(
@@ -175,10 +179,10 @@ async def test_a_value_of_another_type_is_named(filled, make_reader, dtype, wron
 
 
 async def test_a_feature_that_the_store_lacks_is_found_at_the_start(filled):
-    """A contract with a feature that nobody brought online does not pass the check, which names the feature."""
+    """A contract with a feature that nobody brought online does not pass, and the feature is named."""
     contract = filled.manifest.contract
     new = contract.features[0].model_copy(update={"name": "new_7d", "redis_field_hex": "00000000"})
-    newer = contract.model_copy(update={"features": (new, *contract.features[1:])})
+    newer = FeatureContract(**{**dict(contract), "features": (new, *contract.features[1:])})
     reader = OnlineReader(replace(filled.manifest, contract=newer), filled.url)
     with pytest.raises(StoreFormatError, match="nothing for usage:new_7d"):
         await reader.check_store(5)

@@ -19,7 +19,17 @@ TIERS = (
 
 @pytest.mark.parametrize(
     ("probability", "score"),
-    [(0.0, 0), (0.00499, 0), (0.005, 1), (0.125, 13), (0.375, 38), (0.62, 62), (0.994, 99), (0.995, 100), (1.0, 100)],
+    [
+        (0.0, 0),
+        (0.00499, 0),
+        (0.005, 1),
+        (0.125, 13),
+        (0.375, 38),
+        (0.62, 62),
+        (0.994, 99),
+        (0.995, 100),
+        (1.0, 100),
+    ],
 )
 def test_halves_go_up(probability: float, score: int) -> None:
     """The score is the probability in per cent, halves rounded towards the riskier side."""
@@ -41,7 +51,16 @@ def test_what_is_no_probability_is_refused(probability: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "name"), [(0, "low"), (24, "low"), (25, "medium"), (50, "high"), (74, "high"), (75, "critical"), (100, "critical")]
+    ("score", "name"),
+    [
+        (0, "low"),
+        (24, "low"),
+        (25, "medium"),
+        (50, "high"),
+        (74, "high"),
+        (75, "critical"),
+        (100, "critical"),
+    ],
 )
 def test_a_tier_holds_both_its_ends(score: int, name: str) -> None:
     """Tiers are closed ranges."""

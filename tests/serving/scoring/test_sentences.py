@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from feature_repo.contract import ContractFeature
 from feature_repo.pipeline.views import VIEWS
 from serving.errors import BundleError
-from serving.features.rows import ContextValue
 from serving.scoring.sentences import make_template
+
+if TYPE_CHECKING:
+    from serving.features.rows import ContextValue
 
 
 def feature(text: str, *, dtype: str = "Float64", description: str = "What it is.") -> ContractFeature:
@@ -63,7 +66,11 @@ REAL = [
         ("{value} tickets are open", 2, "2 tickets are open"),
         ("{value} touches with people", 1, "1 touch with people"),
         ("{value} changes of plan in the last year", 1, "1 change of plan in the last year"),
-        ("Somebody logged in on {value} of the last 28 days", 1, "Somebody logged in on 1 of the last 28 days"),
+        (
+            "Somebody logged in on {value} of the last 28 days",
+            1,
+            "Somebody logged in on 1 of the last 28 days",
+        ),
         ("Billed every {value} months", 12, "Billed every 12 months"),
         ("{value} API calls in the last 28 days", 1234567.0, "1,234,567 API calls in the last 28 days"),
         ("The mean mood is {value}", -0.25, "The mean mood is -0.25"),
@@ -92,7 +99,10 @@ def test_a_missing_value_is_said_to_be_unknown(value: ContextValue) -> None:
     """Where nothing is known the sentence says so, and of what."""
     template = make_template(feature("{change}", description="Log-ins in the last 7 days."))
     assert template.say(value) == "Nothing is known of this: log-ins in the last 7 days"
-    assert make_template(feature("", description="API calls.")).say(value) == "Nothing is known of this: API calls"
+    assert (
+        make_template(feature("", description="API calls.")).say(value)
+        == "Nothing is known of this: API calls"
+    )
 
 
 def test_strings_are_said_as_they_are_even_with_braces_and_emoji() -> None:
@@ -102,7 +112,7 @@ def test_strings_are_said_as_they_are_even_with_braces_and_emoji() -> None:
 
 
 def test_a_string_feature_that_asks_for_a_number_is_refused_by_name() -> None:
-    """A template that could not be filled is found when the bundle is loaded, not when an account is scored."""
+    """A template that can't be filled is found when a bundle is loaded, not when an account is scored."""
     with pytest.raises(BundleError, match="'it' has the text"):
         make_template(feature("{percent} %", dtype="String"))
 
@@ -110,7 +120,7 @@ def test_a_string_feature_that_asks_for_a_number_is_refused_by_name() -> None:
 @pytest.mark.parametrize("real", REAL, ids=lambda real: f"{real.view}:{real.name}")
 @pytest.mark.parametrize("value", [0, 1, 0.5, 37.25, 1e6, 1e300, -4.0, None])
 def test_every_real_feature_can_be_said(real: ContractFeature, value: float | None) -> None:
-    """Each feature of the pipeline has a sentence for usual and unusual values, without leftovers of the template."""
+    """Each feature of the pipeline has a sentence for any value, without leftovers of the template."""
     said: ContextValue = value
     if value is not None and real.dtype == "String":
         said = str(value)

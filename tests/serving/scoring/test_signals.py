@@ -76,9 +76,13 @@ def test_at_most_three_and_none_that_hardly_counts(tables: SignalTables) -> None
 
 
 def test_values_have_their_own_types(tables: SignalTables) -> None:
-    """Counts are ints, flags bools, plans strings, and what is missing is None with a sentence that says so."""
+    """Counts are ints, flags bools, plans strings; what is missing is None, and its sentence says so."""
     raising, lowering = pick(tables, [0, 0, 0.1, 0.3, 0.2, -1], [1, 1, 7, 2, 0, float("nan")])
-    assert {signal.feature: signal.value for signal in raising} == {"plan": "pro", "onboarded": False, "seats": 7}
+    assert {signal.feature: signal.value for signal in raising} == {
+        "plan": "pro",
+        "onboarded": False,
+        "seats": 7,
+    }
     assert lowering[0].value is None
     assert lowering[0].text == "Nothing is known of this: the tickets"
     raising, _ = pick(tables, [0, 0, 0, 1, 0, 0], [1] * 6, plan=None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,8 +14,12 @@ from training.card.facts import SYNTHETIC, card_facts
 from training.card.render import auc_place, figure_text, render_html, render_markdown
 from training.export.bundle import export_bundle
 
+if TYPE_CHECKING:
+    from training.card.facts import CardFacts
+    from training.trained import TrainedModels
 
-def facts_of(trained):
+
+def facts_of(trained: TrainedModels) -> CardFacts:
     """Return the card facts of an export of *trained*."""
     return card_facts(
         export_bundle(trained, trained_at=TRAINED_AT, parity_rows=1_000, code="1.0+test").manifest
@@ -21,15 +27,15 @@ def facts_of(trained):
 
 
 @pytest.fixture(scope="module")
-def facts():
+def facts() -> CardFacts:
     """Return the facts of a synthetic training."""
     return facts_of(make_trained())
 
 
-def test_baselines_stand_beside_ours_with_intervals(facts):
+def test_baselines_stand_beside_ours_with_intervals(facts: CardFacts) -> None:
     """Both renderings show every model with its interval, ours first."""
     horizon = facts.heads[0].horizons[1]
-    assert [model.key for model in horizon.models][0] == "keepgrow"
+    assert horizon.models[0].key == "keepgrow"
     assert len(horizon.models) == 4
     for text in (render_html(facts), render_markdown(facts)):
         assert "0.810 (0.78 to 0.84)" in text
@@ -37,8 +43,8 @@ def test_baselines_stand_beside_ours_with_intervals(facts):
         assert "Logistic regression" in text
 
 
-def test_a_doubtful_gain_is_called_doubtful(facts):
-    """Where the interval of the gain over a baseline holds zero, the card says so; undefined figures are no gain."""
+def test_a_doubtful_gain_is_called_doubtful(facts: CardFacts) -> None:
+    """Where the interval of the gain over a baseline holds zero, the card says that it is doubtful."""
     undefined, horizon = facts.heads[0].horizons
     assert "logistic regression" in horizon.verdict
     assert "base rate" not in horizon.verdict
@@ -46,7 +52,7 @@ def test_a_doubtful_gain_is_called_doubtful(facts):
     assert any("62 within 90d" in limit for limit in facts.limits)
 
 
-def test_synthetic_data_is_called_synthetic_and_real_data_is_not(facts):
+def test_synthetic_data_is_called_synthetic_and_real_data_is_not(facts: CardFacts) -> None:
     """The sentence stands in both renderings exactly when the data is synthetic."""
     assert SYNTHETIC in render_html(facts)
     assert SYNTHETIC in render_markdown(facts)
@@ -54,8 +60,8 @@ def test_synthetic_data_is_called_synthetic_and_real_data_is_not(facts):
     assert "synthetic" not in (render_html(real) + render_markdown(real)).lower()
 
 
-def test_the_page_is_one_well_formed_file_for_light_dark_and_phone(facts):
-    """Nothing is loaded from elsewhere, both colour schemes and small screens are provided for, and all tags close."""
+def test_the_page_is_one_well_formed_file_for_light_dark_and_phone(facts: CardFacts) -> None:
+    """Nothing is loaded from elsewhere, both colour schemes and phones are provided for, all tags close."""
     page = render_html(facts)
     assert not re.search(r"(src|href)\s*=|url\(|@import|<script", page)
     assert "prefers-color-scheme: dark" in page
@@ -63,18 +69,19 @@ def test_the_page_is_one_well_formed_file_for_light_dark_and_phone(facts):
     open_tags = []
 
     class Balance(HTMLParser):
-        def handle_starttag(self, tag, attrs):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            del attrs
             if tag not in {"meta", "br"}:
                 open_tags.append(tag)
 
-        def handle_endtag(self, tag):
+        def handle_endtag(self, tag: str) -> None:
             assert open_tags.pop() == tag
 
     Balance().feed(page)
     assert open_tags == []
 
 
-def test_hashes_and_window_are_on_the_card(facts):
+def test_hashes_and_window_are_on_the_card(facts: CardFacts) -> None:
     """Provenance and time split can be read off both renderings."""
     for text in (render_html(facts), render_markdown(facts)):
         assert facts.hashes["feature contract"] in text
@@ -82,27 +89,23 @@ def test_hashes_and_window_are_on_the_card(facts):
         assert "1.0+test" in text
 
 
-def test_names_from_data_are_escaped():
+def test_names_from_data_are_escaped() -> None:
     """A data set's name can't put markup into the page or break the Markdown table."""
     trained = make_trained()
     odd = trained.dataset.model_copy(update={"name": "<b>a|b</b>"})
-    import dataclasses
-
     facts = facts_of(dataclasses.replace(trained, dataset=odd))
     assert "<b>" not in render_html(facts)
     assert "a\\|b" in render_markdown(facts)
 
 
-def test_a_bundle_without_metrics_has_a_card(facts):
+def test_a_bundle_without_metrics_has_a_card() -> None:
     """Heads that were not judged still have a definition on the card."""
     trained = make_trained()
-    import dataclasses
-
     page = render_html(facts_of(dataclasses.replace(trained, metrics={})))
     assert trained.definitions.sentence("upsell").split(",")[0] in page
 
 
-def test_figures_and_places():
+def test_figures_and_places() -> None:
     """An undefined figure is a dash, and places on the scale stay on it."""
     assert figure_text(None, "brier") == "-"
     assert auc_place(0.7) == pytest.approx(50)

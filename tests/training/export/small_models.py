@@ -75,7 +75,7 @@ def make_contract() -> FeatureContract:
 
 
 def make_matrix(rng: np.random.Generator, rows: int, *, missing: float = 0.1) -> NDArray[np.float64]:
-    """Return rows with counts, ratios, money, epoch seconds, categories and flags; a share of them missing."""
+    """Return rows of counts, ratios, money, epoch seconds, categories and flags, some cells missing."""
     matrix = np.column_stack(
         [
             rng.poisson(4, rows).astype(np.float64),

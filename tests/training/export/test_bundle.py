@@ -6,6 +6,8 @@ import dataclasses
 import datetime as dt
 import json
 import os
+import shutil
+from typing import TYPE_CHECKING, Never
 
 import lightgbm as lgb
 import numpy as np
@@ -18,21 +20,28 @@ from training.export import bundle as export
 from training.export.errors import ExportError, ParityError
 from training.export.trees import read_trees
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from training.export.bundle import ExportedBundle
+
 ROWS = 2_000
 
 
 @pytest.fixture(scope="module")
-def exported():
+def exported() -> ExportedBundle:
     """Return the files of one export."""
     return export.export_bundle(make_trained(), trained_at=TRAINED_AT, parity_rows=ROWS, code="1.0+test")
 
 
-def everything(folder):
+def everything(folder: Path) -> list[Path]:
     """Return all files below *folder*."""
     return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
 
 
-def test_a_stored_bundle_holds_graph_boosters_manifest_and_card(exported, tmp_path):
+def test_a_stored_bundle_holds_graph_boosters_manifest_and_card(
+    exported: ExportedBundle, tmp_path: Path
+) -> None:
     """All files stand in BentoML's store, and labels and metadata can be read without BentoML."""
     tag = export.store_bundle(exported, tmp_path / "models")
     path = find_bundle(tag, tmp_path / "models")
@@ -46,15 +55,15 @@ def test_a_stored_bundle_holds_graph_boosters_manifest_and_card(exported, tmp_pa
     assert stored.metadata["test_roc_auc"] == {"churn_90d": 0.81, "upsell_90d": 0.81}
 
 
-def test_bentoml_itself_finds_the_bundle(exported, tmp_path):
+def test_bentoml_itself_finds_the_bundle(exported: ExportedBundle, tmp_path: Path) -> None:
     """The store that is written is one that BentoML reads."""
-    from bentoml._internal.models import ModelStore
+    from bentoml._internal.models import ModelStore  # noqa: PLC0415 -- slow to import
 
     tag = export.store_bundle(exported, tmp_path)
     assert str(ModelStore(tmp_path).get("keepgrow:latest").tag) == tag
 
 
-def test_the_manifest_is_json_and_says_what_training_said(exported):
+def test_the_manifest_is_json_and_says_what_training_said(exported: ExportedBundle) -> None:
     """NaN becomes null, explanations are measured, and heads carry definitions and thresholds."""
     manifest = json.loads(exported.files["manifest.json"])
     assert manifest["metrics"]["odd"] is None
@@ -68,7 +77,7 @@ def test_the_manifest_is_json_and_says_what_training_said(exported):
     assert "lightgbm" in manifest["provenance"]["libraries"]
 
 
-def test_a_stored_booster_is_the_trained_one(exported):
+def test_a_stored_booster_is_the_trained_one(exported: ExportedBundle) -> None:
     """The LightGBM text loads to the same margins."""
     trained = make_trained()
     loaded = lgb.Booster(model_str=exported.files["boosters/churn_60d.txt"].decode())
@@ -77,13 +86,13 @@ def test_a_stored_booster_is_the_trained_one(exported):
     assert len(read_trees(loaded)) == len(read_trees(trained.heads[0].boosters[1]))
 
 
-def test_the_same_training_exports_the_same_bytes(exported):
+def test_the_same_training_exports_the_same_bytes(exported: ExportedBundle) -> None:
     """An export depends on nothing but its arguments."""
     again = export.export_bundle(make_trained(), trained_at=TRAINED_AT, parity_rows=ROWS, code="1.0+test")
     assert again.files == exported.files
 
 
-def test_a_shared_booster_scores_like_the_head(tmp_path):
+def test_a_shared_booster_scores_like_the_head(tmp_path: Path) -> None:
     """A head whose intervals share one booster comes through store and loader unchanged."""
     trained = make_trained(seed=9, shared=True)
     tag = export.save_bundle(trained, trained_at=TRAINED_AT, store=tmp_path, parity_rows=ROWS)
@@ -92,10 +101,10 @@ def test_a_shared_booster_scores_like_the_head(tmp_path):
     assert np.abs(outputs.probabilities["churn"] - trained.heads[0].probabilities(matrix)).max() < 1e-12
 
 
-def test_a_refused_export_leaves_the_store_as_it_was(monkeypatch, tmp_path):
+def test_a_refused_export_leaves_the_store_as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """When parity fails, nothing is stored."""
 
-    def differ(*_args, **_kwargs):
+    def differ(*_args: object, **_kwargs: object) -> Never:
         raise ParityError("head 'churn' differs")
 
     monkeypatch.setattr(export, "check_parity", differ)
@@ -105,15 +114,18 @@ def test_a_refused_export_leaves_the_store_as_it_was(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])
-def test_an_interrupted_save_leaves_no_half_bundle(exported, monkeypatch, tmp_path, interruption):
+def test_an_interrupted_save_leaves_no_half_bundle(
+    exported: ExportedBundle,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    interruption: type[BaseException],
+) -> None:
     """Ctrl-C or a full disk while files are copied leaves the earlier bundle, and `latest` on it."""
     first = export.store_bundle(exported, tmp_path)
     before = everything(tmp_path)
-    import shutil
-
     copy = shutil.copytree
 
-    def copy_then_stop(*args, **options):
+    def copy_then_stop(*args: object, **options: object) -> Never:
         copy(*args, **options)
         raise interruption
 
@@ -124,13 +136,13 @@ def test_an_interrupted_save_leaves_no_half_bundle(exported, monkeypatch, tmp_pa
     assert [bundle.tag for bundle in list_bundles(tmp_path)] == [first]
 
 
-def test_usage_reporting_is_off(exported, tmp_path):
+def test_usage_reporting_is_off(exported: ExportedBundle, tmp_path: Path) -> None:
     """Saving switches BentoML's usage reporting off unless the environment says otherwise."""
     export.store_bundle(exported, tmp_path)
     assert os.environ["BENTOML_DO_NOT_TRACK"] == "True"
 
 
-def test_a_background_of_another_width_or_a_naive_time_is_refused():
+def test_a_background_of_another_width_or_a_naive_time_is_refused() -> None:
     """What would make a bundle that lies is refused before anything is exported."""
     trained = make_trained()
     narrow = dataclasses.replace(trained, background=trained.background[:, :-1])
@@ -140,7 +152,7 @@ def test_a_background_of_another_width_or_a_naive_time_is_refused():
         export.export_bundle(trained, trained_at=dt.datetime(2026, 3, 1))  # noqa: DTZ001 -- that is the point
 
 
-def test_an_unknown_threshold_is_left_out(tmp_path):
+def test_an_unknown_threshold_is_left_out(tmp_path: Path) -> None:
     """A threshold that could not be chosen (NaN) does not make a manifest that cannot be read back."""
     trained = dataclasses.replace(
         make_trained(), thresholds={"churn": {"30d": float("nan"), "90d": 0.4}, "upsell": {}}

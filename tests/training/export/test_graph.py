@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -14,18 +16,27 @@ from training.export.sessions import open_session
 from training.export.trees import read_trees
 from training.heads.hazard import HazardHead, Platt
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from training.export.graph import BundleGraph
+
+    Matrix = NDArray[np.float64]
+
 NAMES = [f"f{column}" for column in range(N_FEATURES)]
 
 
-def graph_of(heads, background, horizon=90):
+def graph_of(heads: Sequence[HazardHead], background: Matrix, horizon: int = 90) -> BundleGraph:
     """Return the graph of *heads* with made-up feature names."""
     return build_graph(heads, NAMES, background=background, score_head="churn", score_horizon_days=horizon)
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("shared", [True, False])
-def test_probabilities_are_the_heads(seed, shared):
-    """Random heads, with own boosters or one shared by all intervals, give LightGBM's probabilities to 1e-12."""
+def test_probabilities_are_the_heads(seed: int, shared: bool) -> None:
+    """Random heads, with own boosters or a shared one, give LightGBM's probabilities to 1e-12."""
     rng = np.random.default_rng(seed)
     heads = [make_head(rng, "churn", shared=shared), make_head(rng, "upsell")]
     matrix = make_matrix(rng, 400, missing=0.25)
@@ -34,8 +45,8 @@ def test_probabilities_are_the_heads(seed, shared):
         assert np.abs(found - head.probabilities(matrix)).max() < 1e-12
 
 
-def test_probabilities_never_fall_and_stay_within_one_at_the_extremes():
-    """With calibrations that saturate, probabilities rise with the horizon, stay within 0 and 1, and reasons are finite."""
+def test_probabilities_never_fall_and_stay_within_one_at_the_extremes() -> None:
+    """However calibration saturates, probabilities rise within 0 and 1, and reasons are finite."""
     rng = np.random.default_rng(0)
     matrix = make_matrix(rng, 200)
     for intercept in (-800.0, -40.0, 0.0, 40.0, 800.0):
@@ -50,7 +61,7 @@ def test_probabilities_never_fall_and_stay_within_one_at_the_extremes():
         assert np.isfinite(reasons).all()
 
 
-def test_a_shared_booster_is_in_the_graph_once():
+def test_a_shared_booster_is_in_the_graph_once() -> None:
     """Three intervals on one booster cost the trees of one."""
     rng = np.random.default_rng(1)
     head = make_head(rng, "churn", shared=True)
@@ -59,7 +70,7 @@ def test_a_shared_booster_is_in_the_graph_once():
 
 @pytest.mark.parametrize("horizon", [30, 90])
 @pytest.mark.parametrize("shared", [True, False])
-def test_contributions_have_the_sum_of_exact_treeshap(horizon, shared):
+def test_contributions_have_the_sum_of_exact_treeshap(horizon: int, shared: bool) -> None:
     """However leaves were averaged, a row's contributions sum to what exact TreeSHAP's sum to."""
     rng = np.random.default_rng(7)
     head = make_head(rng, "churn", shared=shared)
@@ -70,7 +81,7 @@ def test_contributions_have_the_sum_of_exact_treeshap(horizon, shared):
     assert np.abs(found.sum(axis=1) - exact.sum(axis=1)).max() < 1e-5
 
 
-def test_contributions_are_the_derivative_of_the_log_odds():
+def test_contributions_are_the_derivative_of_the_log_odds() -> None:
     """Moving one interval's intercept moves the log-odds of P as the weights h / P say."""
     rng = np.random.default_rng(3)
     head = make_head(rng, "churn")
@@ -90,7 +101,7 @@ def test_contributions_are_the_derivative_of_the_log_odds():
         assert np.allclose(slope, hazards[:, interval] / probability, atol=1e-4)
 
 
-def test_without_explain_contributions_are_empty():
+def test_without_explain_contributions_are_empty() -> None:
     """A caller who does not want reasons gets none, and the same probabilities."""
     rng = np.random.default_rng(4)
     matrix = make_matrix(rng, 20)
@@ -102,8 +113,8 @@ def test_without_explain_contributions_are_empty():
     assert bare[1].shape == (0, N_FEATURES)
 
 
-def test_a_leaf_table_row_sums_to_its_leaf_with_or_without_background():
-    """With all, few or no background rows, each leaf's contributions sum to its value minus the expected value."""
+def test_a_leaf_table_row_sums_to_its_leaf_with_or_without_background() -> None:
+    """With many, few or no background rows, a leaf's row sums to its value minus the expected value."""
     rng = np.random.default_rng(5)
     booster = make_booster(rng)
     trees = read_trees(booster)
@@ -114,7 +125,7 @@ def test_a_leaf_table_row_sums_to_its_leaf_with_or_without_background():
     assert table.leaves_without_background == len(expected)
 
 
-def test_path_contributions_touch_only_features_on_the_path():
+def test_path_contributions_touch_only_features_on_the_path() -> None:
     """A leaf reached by one split owes everything to that split's feature."""
     tree = read_trees(make_booster(np.random.default_rng(6), trees=1, leaves=2))[0]
     table = path_contributions(tree, N_FEATURES)
@@ -123,7 +134,7 @@ def test_path_contributions_touch_only_features_on_the_path():
     assert np.allclose(table[:, tree.feature[0]], tree.leaf_value - tree.expected_value)
 
 
-def test_a_missing_head_or_horizon_or_feature_is_named():
+def test_a_missing_head_or_horizon_or_feature_is_named() -> None:
     """What does not fit is refused with its name."""
     rng = np.random.default_rng(0)
     matrix = make_matrix(rng, 20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import lightgbm as lgb
 import numpy as np
 import onnxruntime as ort
@@ -13,8 +15,18 @@ from training.export.errors import UnsupportedTreeError
 from training.export.hard_rows import SPECIAL_VALUES
 from training.export.trees import ZERO_THRESHOLD, ensemble_arrays, read_trees
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-def leaves_by_onnx(trees, matrix):
+    from numpy.typing import NDArray
+
+    from training.export.trees import Tree
+
+    Matrix = NDArray[np.float64]
+
+
+def leaves_by_onnx(trees: Sequence[Tree], matrix: Matrix) -> NDArray[np.int64]:
     """Return the leaf of each tree that the operator finds, shape (rows, trees)."""
     arrays = ensemble_arrays(trees, range(len(trees)))
     weights = np.concatenate([np.arange(tree.n_leaves, dtype=np.float64) for tree in trees])
@@ -48,7 +60,7 @@ def leaves_by_onnx(trees, matrix):
     return session.run(None, {"x": matrix})[0].astype(np.int64)
 
 
-def one_split(threshold, *, decision_type):
+def one_split(threshold: float, *, decision_type: int) -> lgb.Booster:
     """Return a booster of one split on column 0, its text edited to hold exactly this threshold and rule."""
     rng = np.random.default_rng(0)
     column = rng.normal(size=(200, 1))
@@ -72,8 +84,8 @@ def one_split(threshold, *, decision_type):
 
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 @pytest.mark.parametrize("use_missing", [True, False])
-def test_every_row_ends_in_lightgbms_leaf(missing, use_missing):
-    """With missing values in training or not, known or ignored, each tree gives the leaf that LightGBM gives."""
+def test_every_row_ends_in_lightgbms_leaf(missing: float, use_missing: bool) -> None:
+    """With missing values in training or not, known or ignored, each tree gives LightGBM's leaf."""
     rng = np.random.default_rng(5)
     booster = make_booster(rng, missing=missing, use_missing=use_missing)
     matrix = make_matrix(rng, 3000, missing=0.3)
@@ -103,7 +115,7 @@ def test_every_row_ends_in_lightgbms_leaf(missing, use_missing):
         1e300,
     ],
 )
-def test_thresholds_around_zero_and_far_from_it_are_exact(threshold, decision_type):
+def test_thresholds_around_zero_and_far_from_it_are_exact(threshold: float, decision_type: int) -> None:
     """Inputs that LightGBM reads as zero, missing and infinite ones go its way, whatever the threshold."""
     booster = one_split(threshold, decision_type=decision_type)
     near = [threshold, np.nextafter(threshold, np.inf), np.nextafter(threshold, -np.inf)]
@@ -113,7 +125,7 @@ def test_thresholds_around_zero_and_far_from_it_are_exact(threshold, decision_ty
     assert np.array_equal(leaves_by_onnx(read_trees(booster), matrix), expected)
 
 
-def test_a_tree_of_one_leaf_is_a_root_with_one_leaf():
+def test_a_tree_of_one_leaf_is_a_root_with_one_leaf() -> None:
     """A booster that found no split still gives its constant, beside trees that split."""
     rng = np.random.default_rng(2)
     stump = make_booster(rng, trees=1, min_data_in_leaf=5000)
@@ -126,14 +138,14 @@ def test_a_tree_of_one_leaf_is_a_root_with_one_leaf():
     assert np.array_equal(found[:, 4:], full.predict(matrix, pred_leaf=True))
 
 
-def test_only_trees_up_to_the_best_iteration_are_read():
+def test_only_trees_up_to_the_best_iteration_are_read() -> None:
     """Trees past the best iteration, which predict does not use, are not exported."""
     booster = make_booster(np.random.default_rng(0), trees=9)
     booster.best_iteration = 4
     assert len(read_trees(booster)) == 4
 
 
-def test_expected_value_is_lightgbms():
+def test_expected_value_is_lightgbms() -> None:
     """A tree's expected value equals the base value of LightGBM's own TreeSHAP."""
     booster = make_booster(np.random.default_rng(0), trees=3)
     matrix = make_matrix(np.random.default_rng(1), 2)
@@ -142,7 +154,7 @@ def test_expected_value_is_lightgbms():
         assert tree.expected_value == pytest.approx(base, abs=1e-12)
 
 
-def refused(**params):
+def refused(**params: Any) -> str:
     """Return the message with which a booster trained so is refused."""
     booster = make_booster(np.random.default_rng(0), trees=2, **params)
     with pytest.raises(UnsupportedTreeError) as error:
@@ -150,8 +162,8 @@ def refused(**params):
     return str(error.value)
 
 
-def test_what_the_graph_cannot_say_is_refused_by_name():
-    """Categorical splits, linear leaves, zero as missing and averaged trees are refused, with what to do instead."""
+def test_what_the_graph_cannot_say_is_refused_by_name() -> None:
+    """Categorical splits, linear leaves, zero as missing and averaged trees are refused by name."""
     assert "categorical" in refused(
         categorical_feature=[5], min_data_per_group=1, cat_smooth=1, max_cat_to_onehot=1
     )
@@ -162,7 +174,7 @@ def test_what_the_graph_cannot_say_is_refused_by_name():
     assert "boosting=gbdt" in message
 
 
-def test_several_margins_a_row_are_refused():
+def test_several_margins_a_row_are_refused() -> None:
     """A multiclass booster is no hazard."""
     rng = np.random.default_rng(0)
     data = lgb.Dataset(make_matrix(rng, 300), rng.integers(0, 3, 300).astype(float))

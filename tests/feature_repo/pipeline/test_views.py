@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+from feature_repo.pipeline.expressions import LOST
+from feature_repo.pipeline.reference import reference_page
+from feature_repo.pipeline.views import VIEWS
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "features.md"
+
+
+def test_names_are_unique_and_fifty_to_eighty() -> None:
+    """There are 50 to 80 features, no two of one name, in the order of views that others rely on."""
+    names = [feature.name for view in VIEWS for feature in view.features]
+    assert len(names) == len(set(names))
+    assert 50 <= len(names) <= 80
+    assert [view.name for view in VIEWS] == [
+        "usage",
+        "adoption",
+        "sentiment",
+        "commercial",
+        "engagement",
+        "profile",
+    ]
+
+
+def test_every_model_feature_has_a_sentence_with_one_known_placeholder() -> None:
+    """What a model reads can be explained in words."""
+    for view in VIEWS:
+        for feature in view.features:
+            fields = [name for _, name, _, _ in string.Formatter().parse(feature.text) if name]
+            if feature.role == "model":
+                assert len(fields) == 1, feature.name
+            assert set(fields) <= {"value", "percent", "change", "money", "days"}, feature.name
+
+
+def test_lost_features_exist() -> None:
+    """The features said to be lost without a table are features of that view."""
+    for view in VIEWS:
+        names = {feature.name for feature in view.features}
+        assert all(set(features) <= names for features in LOST[view.name].values())
+
+
+def test_specs_import_without_feast_or_ibis() -> None:
+    """The specs load without the slow libraries, since serving and the command line's help read them."""
+    code = (
+        "import sys, feature_repo.pipeline.views; print(bool({'feast', 'ibis', 'duckdb'} & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "False\n"
+    )
+
+
+def test_the_reference_page_is_current() -> None:
+    """`docs/reference/features.md` is what the code says."""
+    assert PAGE.read_text(encoding="utf-8") == reference_page()

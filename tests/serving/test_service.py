@@ -1,0 +1,181 @@
+"""The service as it is run: by BentoML with two workers, and by uvicorn, over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bentoml
+import httpx
+import pytest
+
+from keepgrow.processes import running
+from tests.serving.world import NOW, account_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.serving.conftest import World
+
+ROOT = Path(__file__).resolve().parents[2]
+BENTOML = str(Path(sys.executable).parent / "bentoml")
+SERVE = [BENTOML, "serve", "serving.service:Keepgrow", "--host", "127.0.0.1"]
+BODY = {"account_id": "acme-0001"}
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def environment(world: World) -> dict[str, str]:
+    """Return the environment of a service on *world*."""
+    return {
+        "BENTOML_HOME": str(world.home),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONPATH": str(ROOT),
+        "REDIS_URL": world.redis_url,
+        "KEEPGROW_MODEL": world.tag,
+        "KEEPGROW_CATALOGUE": "",
+        "KEEPGROW_CLOCK_START": NOW.isoformat(),
+    }
+
+
+@contextlib.contextmanager
+def served(command: list[str], env: dict[str, str], port: int) -> Iterator[str]:
+    """Run a server and give its URL once it is ready."""
+    url = f"http://127.0.0.1:{port}"
+    with running([*command, "--port", str(port)], env) as process:
+        deadline = time.monotonic() + 90
+        while True:
+            assert process.poll() is None, "the server ended before it was ready"
+            assert time.monotonic() < deadline, "the server did not become ready"
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                    break
+            time.sleep(0.1)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def bento_url(world: World) -> Iterator[str]:
+    """Return the URL of the service under BentoML with two workers."""
+    with served(SERVE, {**environment(world), "KEEPGROW_WORKERS": "2"}, free_port()) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def uvicorn_url(world: World) -> Iterator[str]:
+    """Return the URL of the app under plain uvicorn."""
+    command = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory", "--no-access-log"]
+    with served(command, environment(world), free_port()) as url:
+        yield url
+
+
+def without_clock(answer: dict) -> dict:
+    """Return an answer without what depends on the second in which it was asked for."""
+    timed = {"evidence", "decision_id", "decided_at", "valid_until"}
+    return {key: value for key, value in answer.items() if key not in timed}
+
+
+def test_both_servers_say_the_same(bento_url: str, uvicorn_url: str) -> None:
+    """Scores and decisions do not depend on the server that the app runs under."""
+    for account_id in account_ids(8):
+        for path in ("/v1/score", "/v1/next-best-action"):
+            answers = [
+                httpx.post(url + path, json={"account_id": account_id}).json()
+                for url in (bento_url, uvicorn_url)
+            ]
+            assert without_clock(answers[0]) == without_clock(answers[1])
+
+
+def test_paths_that_bentoml_has_too_are_ours(bento_url: str) -> None:
+    """Health and metrics are the app's, with its problem documents and its request ids, not BentoML's."""
+    assert httpx.get(f"{bento_url}/livez").json() == {"status": "alive"}
+    assert httpx.get(f"{bento_url}/readyz").json()["status"] == "ready"
+    assert "keepgrow_http_request_duration_seconds" in httpx.get(f"{bento_url}/metrics").text
+    unknown = httpx.get(f"{bento_url}/docs.json")
+    assert unknown.status_code == 404
+    assert unknown.headers["content-type"] == "application/problem+json"
+    assert "x-request-id" in unknown.headers
+    wrong = httpx.get(f"{bento_url}/v1/score")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+
+
+def test_the_bentoml_methods_answer_from_the_same_core(bento_url: str) -> None:
+    """BentoML's own client gets the answers that HTTP gets, and errors of BentoML's form."""
+    with bentoml.SyncHTTPClient(bento_url) as client:
+        score = client.score(account_id="acme-0001")
+        decision = client.next_best_action(account_id="acme-0001", surface="in_app")
+        nothing = client.next_best_action(account_id="idle")
+        several = client.score_many(account_ids=["acme-0002", "nobody"])
+    assert without_clock(score) == without_clock(httpx.post(f"{bento_url}/v1/score", json=BODY).json())
+    assert nothing["action"] is None
+    asked = httpx.post(f"{bento_url}/v1/next-best-action", json={**BODY, "surface": "in_app"}).json()
+    assert decision["action"] == asked["action"]
+    assert decision["reason"]["code"] == asked["reason"]["code"]
+    assert [one["account_id"] for one in several["scores"]] == ["acme-0002"]
+    assert [one["account_id"] for one in several["errors"]] == ["nobody"]
+    assert httpx.post(f"{bento_url}/score", json={"account_id": "nobody"}).status_code == 404
+    assert httpx.post(f"{bento_url}/score", json={"account_id": ""}).status_code == 400
+
+
+def test_metrics_of_all_workers_add_up(bento_url: str) -> None:
+    """Whichever worker is asked, it counts the requests of both."""
+
+    def counted() -> float:
+        text = httpx.get(f"{bento_url}/metrics").text
+        found = re.search(r'duration_seconds_count\{endpoint="/v1/models",outcome="ok"\} (\S+)', text)
+        return float(found[1]) if found else 0.0
+
+    before = counted()
+    for _ in range(40):
+        assert httpx.get(f"{bento_url}/v1/models").status_code == 200
+    assert [counted() - before for _ in range(6)] == [40.0] * 6
+
+
+@pytest.mark.parametrize("server", ["bento_url", "uvicorn_url"])
+def test_a_body_of_10_mb_is_refused_over_a_real_socket(server: str, request: pytest.FixtureRequest) -> None:
+    """The client reads a 413 problem, no reset connection, with a declared length and without."""
+    url = request.getfixturevalue(server)
+    body = b'{"account_id": "' + b"x" * (10 << 20) + b'"}'
+    chunks = (body[start : start + (1 << 16)] for start in range(0, len(body), 1 << 16))
+    for content in (body, chunks):
+        answer = httpx.post(f"{url}/v1/score", content=content, headers={"content-type": "application/json"})
+        assert answer.status_code == 413
+        assert answer.json()["type"] == "urn:keepgrow:problem:body-too-large"
+    assert httpx.post(f"{url}/v1/score", json=BODY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"KEEPGROW_CATALOGUE": "/nowhere/plans.yaml"}, "/nowhere/plans.yaml: there is no such catalogue"),
+        ({"KEEPGROW_MAX_ACCOUNTS": "many"}, "KEEPGROW_MAX_ACCOUNTS: "),
+        ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL"),
+    ],
+)
+def test_a_service_that_can_not_start_ends_and_says_why(
+    world: World, change: dict[str, str], says: str
+) -> None:
+    """A wrong setting ends `bentoml serve` with one sentence, not workers that die and start for ever."""
+    done = subprocess.run(
+        [*SERVE, "--port", str(free_port())],
+        env={**os.environ, **environment(world), **change},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert says in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
