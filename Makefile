@@ -15,7 +15,7 @@ export BENTOML_DO_NOT_TRACK := True
 export FEAST_USAGE := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install install-dev serve test lint types load bento clean
+.PHONY: help install install-dev serve test lint types load bento clean bench bench-docs ramp
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,3 +58,13 @@ bento: install ## Build the bento, serve it on a free port and check that it ans
 
 clean: ## Remove the virtual environment, made data and caches
 	rm -rf $(VENV) .keepgrow build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+bench: install-dev ## Measure the service beside a floor and the ordinary ways (BENCH="--quick": under 3 min)
+	$(BIN)/python -m loadtests.bench run $(BENCH)
+
+bench-docs: install-dev ## Write tables and picture of docs/performance.md from build/bench.json
+	$(BIN)/python -m loadtests.bench docs
+
+ramp: install-dev ## Locust, open model: the highest rate the running service holds; report in build/ramp.html
+	@mkdir -p build
+	$(BIN)/locust -f loadtests/ramp.py --headless --users 1 --host http://$(HOST):$(PORT) --html build/ramp.html --only-summary $(RAMP)

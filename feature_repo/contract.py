@@ -1,7 +1,7 @@
 """The feature contract: which features, in which order, of which type, how fresh, and where in Redis.
 
-It is plain data, written into every bundle; serving reads it and never imports Feast. `contract_compiler` beside this
-module makes it out of a Feast registry.
+It is plain data, written into every bundle; serving reads it and never imports Feast. `contract_compiler`
+beside this module makes it out of a Feast registry.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class ContractView(BaseModel):
@@ -37,7 +37,9 @@ class ContractFeature(BaseModel):
     description: str
     signal: str
     text: str = Field(description="Sentence template; see feature_repo.pipeline.spec.Feature.")
-    redis_field_hex: str = Field(description="The hash field's bytes: murmur3 of `view:feature`, little endian.")
+    redis_field_hex: str = Field(
+        description="The hash field's bytes: murmur3 of `view:feature`, little endian."
+    )
 
 
 class FeatureContract(BaseModel):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mmh3
-from feast import FeatureStore, FeatureView
 from feast.errors import FeastObjectNotFoundException
 
 from feature_repo.contract import ContractFeature, ContractView, FeatureContract
 from feature_repo.errors import ContractError
-from feature_repo.pipeline.spec import Dtype
 from feature_repo.views.making import FEAST_TYPES
+
+if TYPE_CHECKING:
+    from feast import FeatureStore, FeatureView
+
+    from feature_repo.pipeline.spec import Dtype
 
 DTYPES: dict[Any, Dtype] = {feast_type: name for name, feast_type in FEAST_TYPES.items()}
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from feast import FeatureView, RepoConfig
 from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import _mmh3 as field_hash
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
@@ -26,6 +24,11 @@ from redis.retry import Retry
 
 from feature_repo.errors import OnlineStoreError
 from feature_repo.settings import FeatureRepoSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from feast import FeatureView, RepoConfig
 
 StoreType = Literal["feature_repo.online.KeepgrowRedisOnlineStore"]
 STORE_TYPE: Final[StoreType] = "feature_repo.online.KeepgrowRedisOnlineStore"

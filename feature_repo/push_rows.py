@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import pyarrow as pa
 
 from feature_repo.errors import ContractError
-from feature_repo.pipeline.spec import Dtype, ViewSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from feature_repo.pipeline.spec import Dtype, ViewSpec
 
 CLOCK_TOLERANCE: Final = dt.timedelta(minutes=5)
 EXACT_IN_FEAST: Final = 2**53

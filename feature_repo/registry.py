@@ -11,13 +11,15 @@ import os
 import tempfile
 import uuid
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from feast.infra.registry.file import FileRegistryStore
-from feast.repo_config import RegistryConfig
 
 from feature_repo.errors import ContractError
 from feature_repo.settings import FeatureRepoSettings
+
+if TYPE_CHECKING:
+    from feast.repo_config import RegistryConfig
 
 STORE_TYPE: Final = f"{__name__}.KeepgrowFileRegistryStore"
 SQL_CONFIG: Final = "feature_store.sql.yaml"

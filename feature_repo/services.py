@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from feast import FeatureService, FeatureView
 
 from feature_repo.pipeline.views import VIEWS
 from feature_repo.views.making import feature_view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SERVICE_NAME: Final = "keepgrow_v1"
 

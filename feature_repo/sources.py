@@ -5,13 +5,15 @@ Feast collects the sources from the views that use them, so this module holds fu
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from feast import FileSource, PushSource
 from feast.data_format import ParquetFormat
 
-from feature_repo.pipeline.spec import ViewSpec
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from feature_repo.pipeline.spec import ViewSpec
 
 PUSHED_VIEWS: Final = ("usage", "profile")
 

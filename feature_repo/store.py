@@ -8,10 +8,9 @@ import io
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import feature_repo
 
@@ -27,9 +26,13 @@ from feature_repo.pipeline.views import VIEWS
 from feature_repo.push_rows import pushed_frame
 from feature_repo.registry import registry_config
 from feature_repo.services import feature_service
-from feature_repo.settings import FeatureRepoSettings
 from feature_repo.sources import PUSHED_VIEWS, push_source_name
 from feature_repo.views.making import feature_view, view_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from feature_repo.settings import FeatureRepoSettings
 
 PROJECT: Final = "keepgrow"
 WRITE_BATCH_ROWS: Final = 1000

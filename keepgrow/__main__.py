@@ -1,4 +1,4 @@
-"""`keepgrow COMMAND`: finds the one module of the command and imports nothing else, so that help is instant."""
+"""`keepgrow COMMAND`: finds the one module of the command and imports nothing else; help is instant."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _unloaded() -> None:
 
 
 def build_app(requested: str | None) -> typer.Typer:
-    """Return the command line with only the *requested* command imported; the others just lend their help line."""
+    """Return the command line with only the *requested* command imported; the others lend their help line."""
     app = typer.Typer(
         name="keepgrow",
         add_completion=False,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from feature_repo.settings import FeatureRepoSettings
-from keepgrow.apply import RegistryOption
+
+if TYPE_CHECKING:
+    from keepgrow.apply import RegistryOption
 
 
 def contract(

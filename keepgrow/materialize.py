@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from keepgrow.apply import FeaturesOption, RegistryOption
 from keepgrow.online_store import settings_with_online_store
+
+if TYPE_CHECKING:
+    from keepgrow.apply import FeaturesOption, RegistryOption
 
 
 def materialize(

@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent: each gets its own group, and the group is ended on the way out."""
+"""Child processes that never outlive their parent: each has a group, which is ended on the way out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 GRACE_SECONDS = 10.0
 

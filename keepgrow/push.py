@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 from rich.console import Console
 
 from feature_repo.errors import ContractError
-from keepgrow.apply import FeaturesOption, RegistryOption
 from keepgrow.online_store import settings_with_online_store
+
+if TYPE_CHECKING:
+    from keepgrow.apply import FeaturesOption, RegistryOption
 
 
 def push(

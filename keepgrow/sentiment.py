@@ -50,7 +50,7 @@ def evaluate_command(
 ) -> None:
     """Judge VADER and a trained scorer on the rows of split test, with 95 % bootstrap intervals."""
     from feature_repo.sentiment.evaluation import evaluate  # noqa: PLC0415 - scikit-learn loads slowly
-    from feature_repo.sentiment.labelled import read_labelled  # noqa: PLC0415 - as above
+    from feature_repo.sentiment.labelled import read_labelled  # noqa: PLC0415 - scikit-learn loads slowly
     from feature_repo.sentiment.tfidf import load_scorer, train_scorer  # noqa: PLC0415 - as above
     from feature_repo.sentiment.vader import VaderScorer  # noqa: PLC0415 - as above
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import os
 import re
 from pathlib import Path
@@ -34,7 +35,7 @@ def sentences(settings: type[BaseSettings]) -> dict[str, str]:
     (body,) = ast.parse(dedent(inspect.getsource(settings))).body
     found: dict[str, str] = {}
     statements = body.body if isinstance(body, ast.ClassDef) else []
-    for field, following in zip(statements, statements[1:], strict=False):
+    for field, following in itertools.pairwise(statements):
         if (
             isinstance(field, ast.AnnAssign)
             and isinstance(field.target, ast.Name)
@@ -59,7 +60,11 @@ def shown(value: object) -> str:
 
 def reference() -> str:
     """Return the page of all settings with their defaults, in Markdown."""
-    lines = ["# Settings", "", "Set by environment variable; an empty variable counts as unset. `keepgrow settings` prints"]
+    lines = [
+        "# Settings",
+        "",
+        "Set by environment variable; an empty variable counts as unset. `keepgrow settings` prints",
+    ]
     lines += ["the values in force and where each came from.", ""]
     for title, settings in PARTS:
         lines += [f"## {title}", "", "| variable | default | meaning |", "|---|---|---|"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from training.definitions import DEFAULT_FILE, SplitDefinition, load_definitions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def train(
@@ -42,11 +44,17 @@ def train(
     split = SplitDefinition.model_validate(chosen.split.model_dump() | given)
     chosen = chosen.model_copy(update={"split": split})
     trained = train_heads(
-        data, open_store(FeatureRepoSettings()), chosen, seed=seed, progress=lambda line: console.print(f"  {line}")
+        data,
+        open_store(FeatureRepoSettings()),
+        chosen,
+        seed=seed,
+        progress=lambda line: console.print(f"  {line}"),
     )
     console.print(evaluation_table(trained.metrics))
     if trained.dataset.synthetic:
-        console.print("These figures are of a [bold]synthetic[/] world; they say nothing about real customers.")
+        console.print(
+            "These figures are of a [bold]synthetic[/] world; they say nothing about real customers."
+        )
     console.print("  exporting, and comparing ONNX with LightGBM")
     tag = save_bundle(trained, trained_at=dt.datetime.now(dt.UTC))
     console.print(f"[bold green]stored[/] {tag}")

@@ -13,8 +13,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -24,6 +23,9 @@ from feature_repo.errors import DataFolderError
 from keepgrow.processes import StepFailedError, run, running, terminate_like_interrupt
 from keepgrow.valkey import running_valkey
 from keepgrow.workspace import Workspace, fingerprint, folder_fingerprint
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 SYNTHETIC_WORLD = ("--accounts", "2000", "--days", "540", "--seed", "7")
 READY_WITHIN_SECONDS = 60.0
@@ -78,10 +80,14 @@ def up(
             if not prepare_only:
                 serve(workspace, made, env, host, port)
     except KeyboardInterrupt:
-        console.print("\nStopped; everything that was started has been ended. The same command goes on from here.")
+        console.print(
+            "\nStopped; everything that was started has been ended. The same command goes on from here."
+        )
         raise SystemExit(STOPPED) from None
     except StepFailedError as error:
-        console.print(f"[bold red]error:[/] {error}. What was complete is kept; the same command goes on from here.")
+        console.print(
+            f"[bold red]error:[/] {error}. What was complete is kept; the same command goes on from here."
+        )
         raise SystemExit(error.exit_code) from error
 
 
@@ -117,8 +123,14 @@ def prepare(workspace: Workspace, data: Path | None, env: dict[str, str]) -> Mad
     )
 
 
-def _step(  # noqa: D417 - private; the names say it
-    workspace: Workspace, name: str, made_from: str, command: list[str], env: dict[str, str], *, present: bool = True
+def _step(
+    workspace: Workspace,
+    name: str,
+    made_from: str,
+    command: list[str],
+    env: dict[str, str],
+    *,
+    present: bool = True,
 ) -> None:
     """Run *command* unless the step is complete for *made_from* and its result is still *present*."""
     if present and workspace.made_from(name) == made_from:
@@ -153,7 +165,7 @@ def _as_of(workspace: Workspace) -> dt.datetime:
 
 def _write_account_ids(workspace: Workspace) -> None:
     """Write the ids of the accounts with features of the last day, for load tests and for trying out."""
-    import duckdb  # noqa: PLC0415
+    import duckdb  # noqa: PLC0415 - only `up` needs it, and late
 
     newest = max((workspace.features / "profile").glob("*.parquet"))
     profile = duckdb.read_parquet(str(newest))
@@ -212,7 +224,10 @@ def _wait_until_ready(process: Popen[bytes], url: str, command: list[str]) -> No
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise StepFailedError(command, process.returncode or 1)
-        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - http to our own service
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"{url}/readyz", timeout=2),  # noqa: S310 - http to our own service
+        ):
             return
         time.sleep(0.1)
     console.print(f"[bold red]error:[/] {url}/readyz did not answer within {READY_WITHIN_SECONDS:.0f} s")
@@ -227,8 +242,10 @@ def _greet(workspace: Workspace, made: Made, url: str, seconds: float) -> None:
     say(f"\n[bold green]Ready[/] after {seconds:.1f} s: {made.model} on {world}")
     if made.clock_start is not None:
         say(f"The data ends before today, so the service's clock starts at {made.clock_start:%Y-%m-%d %H:%M} UTC "
-            "(answers say \"clock\": \"demonstration\").")  # fmt: skip
-    say(f"\n  documentation  {url}/docs\n  model card     {url}/models/{made.model}\n  metrics        {url}/metrics\n")
+            '(answers say "clock": "demonstration").')  # fmt: skip
+    say(
+        f"\n  documentation  {url}/docs\n  model card     {url}/models/{made.model}\n  metrics        {url}/metrics\n"
+    )
     for path, body in (
         ("/v1/score", f'{{"account_id": "{account}"}}'),
         ("/v1/next-best-action", f'{{"account_id": "{account}", "surface": "in_app"}}'),

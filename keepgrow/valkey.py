@@ -15,17 +15,19 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from feature_repo.errors import OnlineStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30.0

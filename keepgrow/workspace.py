@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from feature_repo.errors import DataFolderError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def fingerprint(*parts: object) -> str:
@@ -24,7 +27,9 @@ def folder_fingerprint(folder: Path) -> str:
     if not folder.is_dir():
         raise DataFolderError(f"{folder}: there is no such folder")
     files = sorted(path for path in folder.rglob("*") if path.is_file() and "truth" not in path.parts)
-    return fingerprint(*((path.relative_to(folder), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+    return fingerprint(
+        *((path.relative_to(folder), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,35 +7,18 @@ the file that `keepgrow up` writes, or from `KEEPGROW_ACCOUNT_IDS`.
 from __future__ import annotations
 
 import logging
-import os
 import random
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from locust import HttpUser, between, constant_pacing, events, tag, task
 
+from loadtests.accounts import account_ids
+
 P99_LIMIT_MS = 100
 BATCH_ACCOUNTS = 500
+ACCOUNTS = account_ids()
 log = logging.getLogger("keepgrow.load")
-
-
-def account_ids_file() -> Path:
-    """Return the file of account ids: `KEEPGROW_ACCOUNT_IDS`, else the one that was written last below `.keepgrow/`.
-
-    Raises:
-        SystemExit: There is none.
-    """
-    if named := os.environ.get("KEEPGROW_ACCOUNT_IDS"):
-        return Path(named)
-    home = Path(os.environ.get("KEEPGROW_HOME", ".keepgrow"))
-    found = sorted(home.glob("*/account-ids.txt"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise SystemExit(f"No account ids below {home}: run `make serve` first, or set KEEPGROW_ACCOUNT_IDS to a file.")
-    return found[-1]
-
-
-ACCOUNTS = [line for line in account_ids_file().read_text(encoding="utf-8").splitlines() if line]
 
 
 def check(response: Any, field: str) -> None:  # noqa: ANN401 - Locust's response context has no public type
@@ -65,7 +48,9 @@ class InlineHintUser(HttpUser):
     def next_best_action(self) -> None:
         """Ask for the next best action inside the product."""
         body = {"account_id": random.choice(ACCOUNTS), "surface": "in_app"}
-        with self.client.post("/v1/next-best-action", json=body, name="next best action", catch_response=True) as answer:
+        with self.client.post(
+            "/v1/next-best-action", json=body, name="next best action", catch_response=True
+        ) as answer:
             check(answer, "reason")
 
 
@@ -80,7 +65,9 @@ class BatchUser(HttpUser):
     def score_block(self) -> None:
         """Score as many accounts as one request may name."""
         block = random.sample(ACCOUNTS, min(BATCH_ACCOUNTS, len(ACCOUNTS)))
-        with self.client.post("/v1/score", json={"account_ids": block}, name="score 500", catch_response=True) as answer:
+        with self.client.post(
+            "/v1/score", json={"account_ids": block}, name="score 500", catch_response=True
+        ) as answer:
             check(answer, "scores")
 
 

@@ -108,7 +108,9 @@ class ModelDefinition(_Value):
     """What training may try, and how long."""
 
     seed: int = 7
-    max_shared_rounds: int = Field(default=150, ge=1, description="Of the booster that all intervals start from.")
+    max_shared_rounds: int = Field(
+        default=150, ge=1, description="Of the booster that all intervals start from."
+    )
     max_interval_rounds: int = Field(default=100, ge=1, description="Of each interval's own, on top.")
     early_stopping_rounds: int = Field(default=30, ge=1)
     min_interval_events: int = Field(default=10, ge=1, description="Fewer events in a part: no own rounds.")

@@ -10,7 +10,6 @@ import os
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
 SINGLE_THREAD_ROWS = 50_000
 
 

@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from feature_repo.errors import PipelineError
 from feature_repo.pipeline.expressions import LOST, view_rows
 from feature_repo.pipeline.frame import date_of, day_number
-from feature_repo.pipeline.inputs import READINGS, first_changed_month, stamp
+from feature_repo.pipeline.inputs import READINGS, stamp
 from feature_repo.pipeline.month_files import MonthFiles, end_of_day, month_of
+from feature_repo.pipeline.plans import Plan, is_current, make_plans
 from feature_repo.pipeline.report import BuildReport, ViewReport
-from feature_repo.pipeline.source import REQUIRED, Source, open_source
-from feature_repo.pipeline.state import BuildState, ViewState, definition, load_state, save_state
+from feature_repo.pipeline.source import Source, open_source
+from feature_repo.pipeline.state import BuildState, ViewState, load_state, save_state
 from feature_repo.pipeline.views import VIEWS
 from feature_repo.sentiment.cache import scored_tickets
 from feature_repo.sentiment.scorer import Scorer, configured_scorer
@@ -53,19 +54,6 @@ class _Order:
     scorer: Scorer
     grid_rows: int
     progress: Callable[[str, int, int], None] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The days of one view to build, and why."""
-
-    spec: ViewSpec
-    first: dt.date | None
-    reason: str
-    begin: dt.date
-    start: dt.date | None
-    definition: str
-    inputs: dict[str, dict[str, str]]
 
 
 def build(
@@ -105,7 +93,7 @@ def build(
         scorer = scorer or configured_scorer()
         state = BuildState() if rebuild else load_state(out)
         now = stamp(data, READINGS)
-        if state.stamp == now and state.end and _is_current(state, scorer, start, end or state.end):
+        if state.stamp == now and state.end and is_current(state, scorer, start, end or state.end):
             return _nothing_new(state)
         try:
             order = _Order(data, out, created, start, end, scorer, grid_rows, progress)
@@ -128,7 +116,7 @@ def _build(order: _Order, state: BuildState, now: str) -> BuildReport:
         )
     if first > last:
         raise PipelineError(f"{data}: the first day, {first}, lies after the last, {last}")
-    plans = _plans(source, state, scorer, order.start, last)
+    plans = make_plans(source, state, scorer, order.start, last)
     scored = 0
     if TICKETS in source.tables and any(plan.first for plan in plans if TICKETS in plan.spec.tables):
         source.tables[TICKETS], scored = scored_tickets(
@@ -149,7 +137,7 @@ def _build(order: _Order, state: BuildState, now: str) -> BuildReport:
 
 
 def _build_view(
-    source: Source, order: _Order, state: BuildState, plan: _Plan, *, last: dt.date, blocks: int
+    source: Source, order: _Order, state: BuildState, plan: Plan, *, last: dt.date, blocks: int
 ) -> tuple[ViewReport, BuildState]:
     """Build the planned days of one view, and record them at once."""
     name, old = plan.spec.name, state.views.get(plan.spec.name)
@@ -194,82 +182,6 @@ def _build_block(
             month = following
     finally:
         source.con.con.execute("DROP TABLE made")
-
-
-def _plans(
-    source: Source, state: BuildState, scorer: Scorer, start: dt.date | None, last: dt.date
-) -> list[_Plan]:
-    """Decide for each view from which day on it must be built."""
-    known: dict[tuple[str, dt.date], dict[str, str]] = {}
-
-    def digests(table: str, day: dt.date) -> dict[str, str]:
-        if (table, day) not in known:
-            known[table, day] = source.digests(table, day_number(day))
-        return known[table, day]
-
-    plans = []
-    for spec in VIEWS:
-        tables = [name for name in dict.fromkeys((*REQUIRED, *spec.tables)) if name in source.tables]
-        old = state.views.get(spec.name)
-        meaning = definition(spec, scorer.version if spec.name == "sentiment" else "")
-        asked = start or (old.start if old else None)
-        begin = asked or source.first
-        begin = min(begin, old.first) if old else begin
-        since, reason = _since(old, meaning, tables, begin=begin, last=last, digests=digests)
-        covered = old.last if old is not None and since is None else last
-        inputs = {name: digests(name, covered) for name in tables}
-        plans.append(_Plan(spec, since, reason, begin, asked, meaning, inputs))
-    return plans
-
-
-def _since(
-    old: ViewState | None,
-    meaning: str,
-    tables: list[str],
-    *,
-    begin: dt.date,
-    last: dt.date,
-    digests: Callable[[str, dt.date], dict[str, str]],
-) -> tuple[dt.date | None, str]:
-    """Return the first day to build (None: nothing is new) and the reason."""
-    if old is None:
-        return begin, "first build"
-    whole = _reason_for_all(old, meaning, tables, begin)
-    if whole:
-        return begin, whole
-    months = {
-        name: month
-        for name in tables
-        if (month := first_changed_month(old.inputs[name], digests(name, old.last))) is not None
-    }
-    since = max(begin, dt.date.fromisoformat(f"{min(months.values())}-01")) if months else None
-    if since and since <= last:
-        return since, f"rebuilt from {since}: {', '.join(sorted(months))} changed in the past"
-    if last > old.last:
-        days = (last - old.last).days
-        return old.last + dt.timedelta(days=1), f"{days} more {'day' if days == 1 else 'days'}"
-    return None, "nothing new"
-
-
-def _reason_for_all(old: ViewState, meaning: str, tables: list[str], begin: dt.date) -> str:
-    """Return why all days must be built again; empty if they need not be."""
-    if old.definition != meaning:
-        return "rebuilt: the view's definition changed"
-    if begin < old.first:
-        return f"rebuilt: days before {old.first} were asked for"
-    if set(tables) != set(old.inputs):
-        return f"rebuilt: {', '.join(sorted(set(tables) ^ set(old.inputs)))} came or went"
-    return ""
-
-
-def _is_current(state: BuildState, scorer: Scorer, start: dt.date | None, end: dt.date) -> bool:
-    """Say whether every view is built by the present code from *start* to *end*."""
-    for spec in VIEWS:
-        view = state.views.get(spec.name)
-        meaning = definition(spec, scorer.version if spec.name == "sentiment" else "")
-        if view is None or view.definition != meaning or view.last < end or (start and start < view.first):
-            return False
-    return True
 
 
 def _nothing_new(state: BuildState) -> BuildReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 from pathlib import Path
@@ -10,8 +11,6 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from feature_repo.pipeline.spec import ViewSpec
 
 FILE_NAME = "state.json"

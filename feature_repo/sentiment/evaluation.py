@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
 
+from feature_repo.sentiment.tfidf import LABELS, TrainedScorer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -57,8 +59,6 @@ def evaluate(scorer: Scorer, labelled: Labelled, *, seed: int = 0, resamples: in
         seed: Seed of the bootstrap.
         resamples: Bootstrap samples of texts.
     """
-    from feature_repo.sentiment.tfidf import LABELS, TrainedScorer  # noqa: PLC0415 - avoids a circular start
-
     truth = np.array(labelled.labels)
     scores = np.array(scorer.score(labelled.texts))
     if isinstance(scorer, TrainedScorer):

@@ -1,8 +1,8 @@
 """The trained scorer: TF-IDF of words and of characters inside words, and logistic regression.
 
 It is kept as a NumPy archive of plain arrays (words, weights), which loading can't turn into code, and scored
-by the very transformers that trained it. ONNX was tried: the converter can't express characters inside words
-as scikit-learn cuts them, nor its Unicode words, so scores would differ between training and use.
+by the very transformers that trained it. ONNX was tried: the converter refuses
+n-grams of characters inside words, and what it makes of words needs a locale that many machines lack.
 """
 
 from __future__ import annotations

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from feast import FeatureView, Field
 from feast.types import Bool, Float64, Int64, PrimitiveFeastType, String
 
 from feature_repo.entities import account as account_entity
 from feature_repo.errors import ContractError
-from feature_repo.pipeline.spec import Dtype, ViewSpec
 from feature_repo.pipeline.views import VIEWS
 from feature_repo.settings import FeatureRepoSettings
 from feature_repo.sources import source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from feature_repo.pipeline.spec import Dtype, ViewSpec
 
 FEAST_TYPES: dict[Dtype, PrimitiveFeastType] = {
     "Float64": Float64,

@@ -1,1 +1,1 @@
-"""The side-by-side benchmark: the service, a floor below it and the ordinary ways beside it, measured in one run."""
+"""The side-by-side benchmark: the service, a floor below it and the ordinary ways beside it, in one run."""

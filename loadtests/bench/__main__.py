@@ -1,12 +1,12 @@
-"""`python -m loadtests.bench run|docs`: measure everything side by side, or write the documentation from what was found."""
+"""`python -m loadtests.bench run|docs`: measure side by side, or write what was found into the docs."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import json
-from pathlib import Path
-from typing import Annotated, Final
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -17,17 +17,20 @@ from loadtests.bench.documentation import write_documentation
 from loadtests.bench.measure import measure_all, start_all
 from loadtests.bench.plan import EVERYBODY, FULL, QUICK, SCORERS, Plan
 from loadtests.bench.results import Results, read_results
-from loadtests.bench.sample import Sample
 from loadtests.bench.servers import ROOT, SERVERS, Setting, running
 from loadtests.bench.tables import bounds_table, server_rows, terminal_table
-from loadtests.bench.valkey import Valkey
 from loadtests.bench.world import World
+
+if TYPE_CHECKING:
+    from loadtests.bench.sample import Sample
+    from loadtests.bench.valkey import Valkey
 
 RESULTS: Final = ROOT / "build" / "bench.json"
 ACCOUNTS_COMPARED: Final = 25
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
+TABLE_WIDTH: Final = 180
 
 
 @app.command()
@@ -46,7 +49,7 @@ def run(
     unknown = set(names) - set(EVERYBODY)
     if unknown:
         raise typer.BadParameter(
-            f"there is no server {', '.join(sorted(unknown))}; there are {', '.join(EVERYBODY)}"
+            f"there is no {', '.join(sorted(unknown))}; there are {', '.join(EVERYBODY)}"
         )
     world = World(folder, accounts, _tell)
     with world.setting() as (setting, valkey):
@@ -65,11 +68,11 @@ def run(
         starts=starts,
     )
     results.write(out)
-    console.print(terminal_table(server_rows(results)))
-    console.print(bounds_table(results.figures))
-    console.print(
-        f"{'the bento ' + setting.bento if setting.bento else 'the sources'}, model {setting.model}; all of it in {out}"
-    )
+    wide = console if console.is_terminal else Console(highlight=False, width=TABLE_WIDTH)
+    wide.print(terminal_table(server_rows(results)))
+    wide.print(bounds_table(results.figures))
+    served = f"the bento {setting.bento}" if setting.bento else "the sources"
+    console.print(f"{served}, model {setting.model}; all of it in {out}")
     if strict and not all(figure.passed for figure in results.figures):
         raise typer.Exit(1)
 
@@ -108,7 +111,7 @@ def _measure(
                 _tell(f"all servers that score agree on {require_agreement(scorers, accounts)} probabilities")
                 for one in scorers:
                     one.tree.hold()
-            samples += measure_all(started, setting, valkey.tree, plan, workers, _tell)
+            samples += measure_all(started, setting, valkey.tree, plan, workers=workers, tell=_tell)
             if workers == 1 and "ours" in started:
                 bulk = compare(started["ours"], setting, plan, _tell)
     if "ours" in names:
@@ -122,7 +125,10 @@ def _measure(
 def _trees(setting: Setting) -> int:
     import onnxruntime as ort  # noqa: PLC0415 - only to read what the graph says of itself
 
-    session = ort.InferenceSession(str(setting.bundle / "bundle.onnx"), providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    graph = str(setting.bundle / "bundle.onnx")
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return int(session.get_modelmeta().custom_metadata_map.get("trees", "0"))
 
 

@@ -1,15 +1,18 @@
-"""Checks, before anything is timed, that all servers that score give the same probabilities for the same accounts."""
+"""Checks, before anything is timed, that all servers give the same accounts the same probabilities."""
 
 from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from loadtests.bench.generator import HOST
-from loadtests.bench.servers import Running
 from loadtests.bench.workload import make_shots
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadtests.bench.servers import Running
 
 TOLERANCE: Final = 2e-6
 """Answers are rounded to six decimals."""

@@ -1,15 +1,20 @@
-"""The bounds that the measurements must hold, in one table. Ratios count; times depend on the machine and what else it does."""
+"""The bounds that the measurements must hold, in one table.
+
+Ratios count; times depend on the machine and on what else it does.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loadtests.bench.bulk import BulkRound, speedup
-from loadtests.bench.plan import COMMON_RATE, DECISIONS, HEADLINE, MIXED
+from loadtests.bench.plan import COMMON_RATE, DECISIONS, EVERYBODY, HEADLINE, MIXED
 from loadtests.bench.sample import Sample, ratio, select
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +115,26 @@ def figures(samples: Sequence[Sample], bulk: list[BulkRound], starts: Sequence[f
     add("errors", "failed requests to the service", (failed, failed, failed), "under", 1)
     busiest = max((one.generator_busy_ratio for one in samples if one.server != "constant"), default=math.nan)
     add("generator.busy_ratio", "load generator, busiest", (busiest, busiest, busiest), "under", 0.8)
+    add(
+        "generator.headroom_ratio",
+        "constant answers/s against the fastest server",
+        _headroom(samples),
+        "at least",
+        2,
+    )
     return found
 
 
+def _headroom(samples: Sequence[Sample]) -> tuple[float, float, float]:
+    rates = {name: select(samples, name, HEADLINE).rps.median for name in EVERYBODY}
+    others = [rate for name, rate in rates.items() if name != "constant" and not math.isnan(rate)]
+    fastest = max(others, default=math.nan)
+    headroom = rates["constant"] / fastest
+    return headroom, headroom, headroom
+
+
 def nested(found: Sequence[Figure]) -> dict[str, Any]:
-    """Return the values as nested objects by their keys: `score.p99_ms` becomes `{"score": {"p99_ms": ...}}`."""
+    """Return the values as nested objects: `score.p99_ms` becomes `{"score": {"p99_ms": ...}}`."""
     result: dict[str, Any] = {}
     for figure in found:
         *folders, name = figure.key.split(".")

@@ -1,19 +1,26 @@
-"""Writes what a benchmark found into the documentation: the picture, and the tables between two marks in the page."""
+"""Writes what a benchmark found into the documentation: a picture, and tables between two marks in a page."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from loadtests.bench.latency_svg import Line, latency_svg
 from loadtests.bench.plan import HEADLINE
-from loadtests.bench.results import Results
 from loadtests.bench.sample import QUANTILES, select
 from loadtests.bench.servers import SERVERS
 from loadtests.bench.tables import COLUMNS, bound_text, figure_text, markdown, number, server_rows
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadtests.bench.results import Results
+
 BEGIN: Final = "<!-- measured: begin; `make bench-docs` writes what stands between the marks -->"
 END: Final = "<!-- measured: end -->"
+LEGEND: Final = (
+    "Times in milliseconds; medians over the rounds. `CPU ms` is the server's processor time a request, "
+    "`store ms` that of Valkey, `generator` the share of the time in which the load generator ran."
+)
 
 
 def picture(results: Results) -> str:
@@ -26,7 +33,8 @@ def picture(results: Results) -> str:
         points = tuple((share, rounds.quantile(share).median) for share in QUANTILES)
         label = f"{server.name}: {number(rounds.rps.median)} requests/s"
         lines.append(Line(server.name, label, points))
-    note = f"{HEADLINE}, one worker, {results.accounts:,} accounts, {results.features} features; medians of the rounds"
+    size = f"{results.accounts:,} accounts, {results.features} features"
+    note = f"{HEADLINE}, one worker, {size}; medians of the rounds"
     return latency_svg("Time to score one account", note, lines)
 
 
@@ -48,15 +56,15 @@ def measured(results: Results, machine: dict[str, Any]) -> str:
     starts = [(name, number(sorted(seconds)[len(seconds) // 2])) for name, seconds in results.starts.items()]
     how = (
         f"Measured on {results.made_at[:10]} by `make bench` ({results.plan} plan): {machine['cpus']} cores, "
-        f"{machine['memory_gib']} GiB, Python {machine['python']}, {libraries}. {results.accounts:,} accounts with "
-        f"{results.features} features each, one graph of {results.trees} trees; the service ran "
-        + ("as the built bento." if results.bento else "from its sources.")
+        f"{machine['memory_gib']} GiB, Python {machine['python']}, {libraries}. "
+        f"{results.accounts:,} accounts with {results.features} features each, one graph of "
+        f"{results.trees} trees; the service "
+        + ("ran as the built bento." if results.bento else "ran from its sources.")
     )
     parts = (
         BEGIN, how,
         markdown(("what", "key", "measured (least to most)", "bound", ""), bounds),
-        "Times in milliseconds; medians over the rounds. `CPU ms` is the processor time of the server's processes a "
-        "request, `store ms` that of Valkey, `generator` the share of the time in which the load generator ran.",
+        LEGEND,
         markdown(COLUMNS, rows),
         "Seconds from start to first right answer:",
         markdown(("server", "seconds"), starts),

@@ -1,8 +1,8 @@
-"""The load generator: one thread on `select`, in a process of its own, bounded in time and count, to loopback only.
+"""The load generator: one thread on `select`, in a process of its own, bounded, on loopback.
 
-`select` takes its timeout in microseconds, where event loops round theirs up to milliseconds; nothing but the kernel
-stands between the clock and the socket. Run as a program it reads a `Load` as JSON from standard input, writes the
-latencies to a file and the rest of the `Outcome` as JSON to standard output.
+`select` takes its timeout in microseconds, where event loops round theirs up to milliseconds, and nothing but
+the kernel stands between the clock and the socket. Run as a program it reads a `Load` as JSON from standard
+input, writes the latencies to a file and the rest of the `Outcome` as JSON to standard output.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Load:
         connections: Connections, each with at most one request under way.
         seconds: How long to measure.
         warm_up_seconds: How long to send before that without measuring.
-        rate: Requests a second, sent by the clock (open model); 0 sends each as soon as a connection is free (closed
-            model).
+        rate: Requests a second, sent by the clock (open model); 0 sends each as soon as a connection is free
+            (closed model).
         most_requests: Stop after so many, whatever the time.
         timeout_seconds: An answer that takes longer is an error.
         seed: Of the choice of accounts.
@@ -108,50 +108,55 @@ class _Run:
         self._idle = deque(self._wires)
         self._outcome = Outcome()
         self._overdue: deque[int] = deque()  # due times that found no free connection (open model)
-        self._sent = 0
-        self._last_ns = 0
-        self._measure_from = self._end = 0
+        self._sent = self._scheduled = 0
+        self._start = self._measure_from = self._end = self._last_ns = 0
 
     def run(self) -> Outcome:
         load = self._load
-        start = time.perf_counter_ns()
+        start = self._start = swept = time.perf_counter_ns()
         self._measure_from = start + int(load.warm_up_seconds * NS)
         self._end = self._measure_from + int(load.seconds * NS)
         self._last_ns = self._measure_from
         cpu_before = -1.0
-        interval = NS / load.rate if load.rate else 0.0
-        scheduled = 0
-        swept = start
+        pace = self._pace_by_clock if load.rate else self._pace_by_answers
         give_up = self._end + int(load.timeout_seconds * NS)
         while (now := time.perf_counter_ns()) < give_up:
             if cpu_before < 0 and now >= self._measure_from:
                 cpu_before = time.process_time()
-            wait = _LOOK_UP_EVERY_SECONDS
-            if interval:
-                due = start + int(scheduled * interval)
-                while due <= now and due < self._end and scheduled < load.most_requests:
-                    self._overdue.append(due)
-                    scheduled += 1
-                    due = start + int(scheduled * interval)
-                while self._overdue and self._idle:
-                    self._send(self._overdue.popleft(), now)
-                more = due < self._end and scheduled < load.most_requests
-                if more:
-                    wait = min(wait, (due - now) / NS)
-                more = more or bool(self._overdue)
-            else:
-                more = now < self._end and self._sent < load.most_requests
-                while more and self._idle:
-                    self._send(now, now)
-            if not more and len(self._idle) == len(self._wires):
+            wait = pace(now)
+            if wait is None and len(self._idle) == len(self._wires):
                 break
-            readable, _, _ = select.select(self._wires, (), (), wait)
+            limit = _LOOK_UP_EVERY_SECONDS if wait is None else min(wait, _LOOK_UP_EVERY_SECONDS)
+            readable, _, _ = select.select(self._wires, (), (), limit)
             for wire in readable:
                 self._receive(wire)
             if now - swept > _LOOK_UP_EVERY_SECONDS * NS:
                 swept = now
                 self._drop_hanging(now)
         return self._finish(cpu_before)
+
+    def _pace_by_clock(self, now: int) -> float | None:
+        """Send what is due; return the seconds until there is more to send, None if that was all."""
+        load, interval = self._load, NS / self._load.rate
+        due = self._start + int(self._scheduled * interval)
+        while due <= now and due < self._end and self._scheduled < load.most_requests:
+            self._overdue.append(due)
+            self._scheduled += 1
+            due = self._start + int(self._scheduled * interval)
+        while self._overdue and self._idle:
+            self._send(self._overdue.popleft(), now)
+        if due < self._end and self._scheduled < load.most_requests:
+            return (due - now) / NS if due > now else 0.0
+        return _LOOK_UP_EVERY_SECONDS if self._overdue else None
+
+    def _pace_by_answers(self, now: int) -> float | None:
+        """Send on every free connection; return the seconds to wait, None if no more is to be sent."""
+        most = self._load.most_requests
+        if now >= self._end:
+            return None
+        while self._idle and self._sent < most:
+            self._send(now, now)
+        return _LOOK_UP_EVERY_SECONDS if self._sent < most else None
 
     def _send(self, due: int, now: int) -> None:
         wire = self._idle.popleft()

@@ -1,17 +1,20 @@
-"""The picture of latencies: one line a server, from the median to the slowest in a thousand, on logarithmic axes."""
+"""The picture of latencies: one line a server, from the median to the slowest in a thousand."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WIDTH: Final = 860
 HEIGHT: Final = 460
 LEFT, RIGHT, TOP, BOTTOM = 62, 236, 58, 52
-_COLORS: Final = {  # light, dark: each told apart from its ground and from the others, by hue and by lightness
+_COLORS: Final = {  # on light and on dark ground
     "ours": ("#0b6e4f", "#4fd6a5"),
     "floor": ("#5a6472", "#aab4c2"),
     "ordinary": ("#b3261e", "#ff8a80"),
@@ -64,11 +67,13 @@ def latency_svg(title: str, note: str, lines: Sequence[Line], promise_ms: float 
         drawn.append(f'<circle class="dot {kind}" cx="{end_x:.1f}" cy="{end_y:.1f}" r="3.5"/>')
         drawn.append(f'<path class="lead" d="M{end_x + 5:.1f} {end_y:.1f} L{end_x + 16:.1f} {label_y:.1f}"/>')
         drawn.append(
-            f'<text class="label {kind}" x="{end_x + 20:.1f}" y="{label_y + 4:.1f}">{escape(line.label)}</text>'
+            f'<text class="label {kind}" x="{end_x + 20:.1f}" y="{label_y + 4:.1f}">'
+            f"{escape(line.label)}</text>"
         )
     body = "\n".join(drawn)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{escape(title)}">\n'
         f"<style>{_style()}</style>\n"
         f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}" rx="8"/>\n{body}\n</svg>\n'
     )
@@ -115,11 +120,13 @@ def _frame(axes: _Axes, title: str, note: str) -> list[str]:
             x = axes.x(share)
             drawn.append(f'<path class="grid" d="M{x:.1f} {TOP} V{HEIGHT - BOTTOM}"/>')
             drawn.append(
-                f'<text class="tick" x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{name}</text>'
+                f'<text class="tick" x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" '
+                f'text-anchor="middle">{name}</text>'
             )
     middle = (LEFT + WIDTH - RIGHT) / 2
     drawn.append(
-        f'<text class="note" x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">share of requests answered within</text>'
+        f'<text class="note" x="{middle}" y="{HEIGHT - 12}" '
+        'text-anchor="middle">share of requests answered within</text>'
     )
     drawn.append(f'<text class="note" x="{LEFT - 8}" y="{TOP - 4}" text-anchor="end">ms</text>')
     return drawn
@@ -137,7 +144,7 @@ def _spread_labels(heights: Sequence[float]) -> list[float]:
     """Return heights for labels, in the given order, moved apart so that none covers another."""
     order = sorted(range(len(heights)), key=lambda index: heights[index])
     placed = list(heights)
-    for above, below in zip(order, order[1:], strict=False):
+    for above, below in itertools.pairwise(order):
         placed[below] = max(placed[below], placed[above] + _LABEL_GAP)
     lowest = HEIGHT - BOTTOM
     overflow = placed[order[-1]] - lowest if order else 0.0

@@ -1,24 +1,27 @@
-"""Measures servers side by side: all are started, all but one are held, and the one is asked; round after round."""
+"""Measures servers side by side: all are started, and all are held but the one that is asked."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from loadtests.bench.generator import Load, as_json
-from loadtests.bench.plan import Plan, Scenario
-from loadtests.bench.process_tree import ProcessTree
 from loadtests.bench.sample import Sample, latency_quantiles
 from loadtests.bench.servers import ROOT, SERVERS, Running, Setting, running
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Callable, Sequence
+
+    from loadtests.bench.plan import Plan, Scenario
+    from loadtests.bench.process_tree import ProcessTree
 
 _GRACE_SECONDS: Final = 30.0
 
@@ -58,6 +61,7 @@ def measure(
     setting: Setting,
     store: ProcessTree,
     scenario: Scenario,
+    *,
     number: int,
     warm_up_seconds: float,
 ) -> Sample:
@@ -133,9 +137,7 @@ def start_all(
         if server.name in names:
             started[server.name] = found = stack.enter_context(running(server, setting, workers))
             found.tree.hold()
-            tell(
-                f"{server.name} answers after {found.start_seconds:.1f} s ({workers} worker{'s' * (workers > 1)})"
-            )
+            tell(f"{server.name}, workers {workers}, answers after {found.start_seconds:.1f} s")
     return started
 
 
@@ -144,6 +146,7 @@ def measure_all(
     setting: Setting,
     store: ProcessTree,
     plan: Plan,
+    *,
     workers: int,
     tell: Callable[[str], None],
 ) -> list[Sample]:
@@ -160,13 +163,15 @@ def measure_all(
                 target = started[name]
                 target.tree.release()
                 try:
-                    sample = measure(target, setting, store, scenario, number, plan.warm_up_seconds)
+                    sample = measure(
+                        target, setting, store, scenario, number=number, warm_up_seconds=plan.warm_up_seconds
+                    )
                 finally:
                     target.tree.hold()
                 samples.append(sample)
                 failures = f", FAILED {sample.errors}" if sample.failed else ""
                 tell(
-                    f"round {number + 1}, {scenario.name}, {name}: {sample.rps:,.0f}/s, p50 {sample.quantile(0.5):.1f} ms, "
-                    f"p99 {sample.quantile(0.99):.1f} ms{failures}"
+                    f"round {number + 1}, {scenario.name}, {name}: {sample.rps:,.0f}/s, "
+                    f"p50 {sample.quantile(0.5):.1f} ms, p99 {sample.quantile(0.99):.1f} ms{failures}"
                 )
     return samples

@@ -1,11 +1,12 @@
-"""What is measured, how often and for how long; the quick plan takes less than three minutes, the full one about half an hour."""
+"""What is measured, how often and how long; quick in under three minutes, full in half an hour."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from loadtests.bench.workload import Kind
+if TYPE_CHECKING:
+    from loadtests.bench.workload import Kind
 
 EVERYBODY: Final = ("constant", "floor", "ours", "ordinary", "fastapi-feast", "feast-server")
 SCORERS: Final = ("floor", "ours", "ordinary", "fastapi-feast")

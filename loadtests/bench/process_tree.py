@@ -1,4 +1,4 @@
-"""A server's processes as one thing: their processor time, their memory, and holding them while another is measured."""
+"""A server's processes as one: processor time, memory, and holding them while another is measured."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ProcessTree:
         return Memory(max(sizes, default=0.0), sum(sizes))
 
     def hold(self) -> None:
-        """Stop all members in their tracks, so that what they do when idle does not disturb another's measurement."""
+        """Stop all members, so that what they do when idle does not disturb the measurement of another."""
         self._signal(list(reversed(self._members())), signal.SIGSTOP)
 
     def release(self) -> None:

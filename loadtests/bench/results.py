@@ -1,20 +1,22 @@
-"""The file of results: what a benchmark found, whole, so that tables and pictures can be made from it later."""
+"""The file of results: all that a benchmark found, so that tables and pictures can be made from it later."""
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
 from loadtests.bench.bounds import Figure, figures, nested
 from loadtests.bench.bulk import BulkRound
 from loadtests.bench.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 LIBRARIES: Final = (
     "bentoml",

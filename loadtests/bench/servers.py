@@ -1,4 +1,4 @@
-"""The servers under test: how each is started, asked and found ready. All get the same store and the same bundle."""
+"""The servers under test: how each is started, asked and found ready. All get the same store and bundle."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loadtests.bench.generator import HOST, Load, load_shots, run
 from loadtests.bench.process_tree import ProcessTree
-from loadtests.bench.workload import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from loadtests.bench.workload import Kind
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _READY_SECONDS: Final = 90.0
@@ -192,7 +195,7 @@ def running(server: Server, setting: Setting, workers: int) -> Iterator[Running]
         )  # fmt: skip
     tree = ProcessTree(process.pid)
     try:
-        seconds = _until_ready(server, setting, port, process, log, start)
+        seconds = _until_ready(server, setting, port, process, log=log, start=start)
         yield Running(server, workers, port, tree, seconds, log)
     finally:
         tree.stop()
@@ -200,7 +203,7 @@ def running(server: Server, setting: Setting, workers: int) -> Iterator[Running]
 
 
 def _until_ready(
-    server: Server, setting: Setting, port: int, process: subprocess.Popen[bytes], log: Path, start: float
+    server: Server, setting: Setting, port: int, process: subprocess.Popen[bytes], *, log: Path, start: float
 ) -> float:
     """Return the seconds from *start* to the first right answer."""
     probe = Load(port, server.kind, str(setting.accounts_file), connections=1, seconds=5, most_requests=1)

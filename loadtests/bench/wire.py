@@ -1,12 +1,13 @@
-"""One kept-open HTTP/1.1 connection that sends bytes made ahead and reads no more of an answer than must be known."""
+"""A kept-open HTTP/1.1 connection that sends bytes made ahead and reads no more of an answer than it must."""
 
 from __future__ import annotations
 
 import re
 import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from loadtests.bench.workload import Shot
+if TYPE_CHECKING:
+    from loadtests.bench.workload import Shot
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _RECEIVE_BYTES: Final = 1 << 18
@@ -46,7 +47,7 @@ class Wire:
         return self.socket.fileno()
 
     def send(self, shot: Shot, due_ns: int, now_ns: int) -> bool:
-        """Send a request; False if the server has closed the connection in between, which is then opened anew."""
+        """Send a request; False if the server had closed the connection, which is then opened anew."""
         self.shot, self.due_ns, self.sent_ns = shot, due_ns, now_ns
         try:
             self.socket.sendall(shot.request)
@@ -59,8 +60,8 @@ class Wire:
         """Read what has come.
 
         Returns:
-            None while the answer is incomplete; `ok` once a right one is there; otherwise what is wrong with it, in
-            which case the connection may have been opened anew.
+            None while the answer is incomplete; `ok` once a right one is there; otherwise what is wrong,
+            and then the connection may have been opened anew.
         """
         try:
             data = self.socket.recv(_RECEIVE_BYTES)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Kind = Literal["score", "score_many", "next_best_action", "ordinary", "fastapi", "feast_server", "constant"]
 Body = dict[str, object]
@@ -29,7 +31,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How one kind of request is asked and answered: path, body of some accounts, accounts a request, mark."""
+    """How one kind of request is asked and answered."""
 
     path: str
     body: Callable[[list[str]], Body]

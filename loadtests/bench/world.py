@@ -1,7 +1,8 @@
-"""The data of a benchmark, made by the product's own commands and kept: a synthetic world, its bundle, 10,000 accounts.
+"""The data of a benchmark, made by the product's own commands and kept: a world, its bundle, 10,000 accounts.
 
-The world is smaller than 10,000 accounts, so that it is made in minutes: its last day is repeated under other ids until
-there are as many. Values are therefore what the pipeline makes, and the model is what training makes.
+The world is smaller than 10,000 accounts, so that it is made in minutes: its last day is repeated under other
+ids until there are as many. Values are therefore what the pipeline makes,
+and the model is what training makes.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +24,10 @@ import pyarrow.parquet as pq
 
 from loadtests.bench.servers import ROOT, Setting, program
 from loadtests.bench.valkey import Valkey, running_valkey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 WORLD: Final = ("--accounts", "1000", "--days", "480", "--seed", "7")
 _BENTO_FILE: Final = "bentofile.yaml"
@@ -167,12 +170,17 @@ class World:
     def _materialize(self, valkey: Valkey, end: str) -> None:
         self._keepgrow(
             "materialize", "--apply", end,
-            REDIS_URL=valkey.url, KEEPGROW_FEATURES_DIR=self._at("online"), KEEPGROW_REGISTRY=self._at("online.db"),
+            REDIS_URL=valkey.url,
+            KEEPGROW_FEATURES_DIR=self._at("online"),
+            KEEPGROW_REGISTRY=self._at("online.db"),
         )  # fmt: skip
 
     def _tile(self) -> None:
         """Write the last day of every view, under as many ids as there shall be accounts."""
-        views = [view["name"] for view in json.loads(self._manifest().read_text(encoding="utf-8"))["contract"]["views"]]
+        views = [
+            view["name"]
+            for view in json.loads(self._manifest().read_text(encoding="utf-8"))["contract"]["views"]
+        ]
         last = {view: _last_day(self._path("features") / view) for view in views}
         common = sorted(set.intersection(*(set(table["account_id"].to_pylist()) for table in last.values())))
         width = len(str(self.accounts))

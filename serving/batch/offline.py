@@ -113,8 +113,7 @@ class OfflineFeatures:
 
     def _accounts(self) -> str:
         return " UNION ".join(
-            f"SELECT {ACCOUNT} FROM view_{view.name} "  # noqa: S608 -- names of the contract
-            f"WHERE {self._within()}"
+            f"SELECT {ACCOUNT} FROM view_{view.name} WHERE {self._within()}"  # noqa: S608 - names are the contract's
             for view in self.contract.views
         )
 

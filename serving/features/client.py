@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from serving.errors import ServingError
 from serving.features.pooled import PooledClient
 from serving.features.wire import ServerAddress, SharedConnections
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SINGLE: Final = ("redis", "rediss", "unix")
 SEVERAL: Final = ("redis+sentinel", "redis+cluster")

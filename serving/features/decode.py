@@ -10,11 +10,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from operator import getitem, itemgetter
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from feature_repo.contract import ContractFeature, FeatureContract
 from serving.features.errors import StoreFormatError
 from serving.features.rows import ContextValue, FeatureRows
 from serving.features.values import (
@@ -26,6 +25,9 @@ from serving.features.values import (
     decode_string,
     decode_time,
 )
+
+if TYPE_CHECKING:
+    from feature_repo.contract import ContractFeature, FeatureContract
 
 Reply = Sequence[bytes | None]
 NAN: Final = float("nan")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import hiredis
@@ -16,6 +15,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from serving.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SENTINEL_PORT: Final = 26379
 REDIS_PORT: Final = 6379

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import hiredis
 
-from feature_repo.contract import FeatureContract
 from serving.errors import StoreUnavailable
 from serving.features.client import StoreLink, make_link
 from serving.features.decode import EncodingLike, Reply, RowDecoder
 from serving.features.errors import StoreFormatError
 from serving.features.keys import EntityKeys
-from serving.features.rows import FeatureRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from feature_repo.contract import FeatureContract
+    from serving.features.rows import FeatureRows
 
 DEFAULT_DEADLINE_SECONDS: Final = 0.2
 SCAN_ROUNDS: Final = 50

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 
 from serving.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BULK_KEYS: Final = 16
 DEFAULT_PORT: Final = 6379

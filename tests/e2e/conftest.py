@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 STOP_WITHIN_SECONDS = 30
 READY_WITHIN_SECONDS = 600
@@ -36,7 +39,9 @@ class Place:
     @property
     def env(self) -> dict[str, str]:
         """The environment of every command run here."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("KEEPGROW_", "REDIS_"))}
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("KEEPGROW_", "REDIS_"))
+        }
         return {
             **kept,
             "BENTOML_HOME": str(self.root / "bentoml"),

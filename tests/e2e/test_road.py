@@ -33,7 +33,9 @@ def test_a_score_says_probabilities_tier_signals_ages_and_versions(service):
     for signals in answer["signals"].values():
         if isinstance(signals, list):
             assert len(signals) <= 3
-            assert all(signal["text"] and "feature" in signal and "contribution" in signal for signal in signals)
+            assert all(
+                signal["text"] and "feature" in signal and "contribution" in signal for signal in signals
+            )
     assert answer["evidence"]["status"] in {"full", "thin"}
     assert answer["evidence"]["clock"] == "demonstration"
     assert set(answer["evidence"]["views"]) == {
@@ -144,7 +146,9 @@ def test_forty_callers_at_once_all_get_answers(service):
     """Concurrent callers each get their own account's answer."""
     ids = (service.account_ids() * 2)[:200]
     with httpx.Client() as client, ThreadPoolExecutor(40) as pool:
-        answers = list(pool.map(lambda one: client.post(f"{service.url}/v1/score", json={"account_id": one}), ids))
+        answers = list(
+            pool.map(lambda one: client.post(f"{service.url}/v1/score", json={"account_id": one}), ids)
+        )
     assert [answer.json()["account_id"] for answer in answers] == ids
 
 

@@ -222,7 +222,7 @@ def _fit(
 ) -> Baseline:
     if label.min() == label.max():
         return Baseline(name, "one class only: the base rate", None, np.empty(0), base_rate(label).intercept)
-    model = LogisticRegression(C=strength, max_iter=200)
+    model = LogisticRegression(C=strength, max_iter=100, tol=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(scaling.apply(matrix), label)

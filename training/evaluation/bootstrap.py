@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_CHUNK_CELLS = 4_000_000
+_CHUNK_CELLS = 2_000_000
+_KEPT_CELLS = 12_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,13 @@ class AccountBootstrap:
             confidence: Coverage of the intervals.
         """
         _, self._of_row = np.unique(account_id.astype(str), return_inverse=True)
-        self._accounts = int(self._of_row.max()) + 1 if len(self._of_row) else 0
-        self._samples = samples
-        self._seed = seed
+        accounts = int(self._of_row.max()) + 1 if len(self._of_row) else 0
+        generator = np.random.default_rng(seed)
+        draws = generator.integers(0, max(1, accounts), size=(samples, accounts))
+        self._picks = np.stack([np.bincount(draw, minlength=accounts) for draw in draws]).astype(np.int32)
         self._tails = ((1 - confidence) / 2, 1 - (1 - confidence) / 2)
+        cells = samples * len(self._of_row)
+        self._kept = self._weights(0, samples) if cells <= _KEPT_CELLS else None
 
     def estimate(self, figure: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Estimate:
         """Return *figure* on the rows as they are, with its interval over the resamples.
@@ -58,8 +62,7 @@ class AccountBootstrap:
         Args:
             figure: Takes weights of shape (b, n), returns b values.
         """
-        rows = len(self._of_row)
-        value = float(figure(np.ones((1, rows)))[0])
+        value = float(figure(np.ones((1, len(self._of_row))))[0])
         draws = self.draws(figure)
         draws = draws[np.isfinite(draws)]
         if not len(draws):
@@ -69,13 +72,13 @@ class AccountBootstrap:
 
     def draws(self, figure: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return *figure* on every resample, shape (samples,)."""
-        generator = np.random.default_rng(self._seed)
-        per_chunk = max(1, _CHUNK_CELLS // max(1, len(self._of_row)))
-        found = []
-        for start in range(0, self._samples, per_chunk):
-            count = min(per_chunk, self._samples - start)
-            picks = generator.multinomial(
-                self._accounts, np.full(self._accounts, 1 / self._accounts), size=count
-            )
-            found.append(figure(picks[:, self._of_row].astype(np.float64)))
-        return np.concatenate(found) if found else np.empty(0)
+        if self._kept is not None:
+            return figure(self._kept)
+        samples = len(self._picks)
+        step = max(1, _CHUNK_CELLS // len(self._of_row))
+        return np.concatenate(
+            [figure(self._weights(start, min(samples, start + step))) for start in range(0, samples, step)]
+        )
+
+    def _weights(self, start: int, stop: int) -> NDArray[np.float64]:
+        return self._picks[start:stop][:, self._of_row].astype(np.float64)

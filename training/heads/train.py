@@ -131,7 +131,9 @@ def train_head(
         progress(f"{name}: final fit of {best.configuration.name} on {len(refit.matrix)} rows")
         params = boosting.parameters(best.configuration, seed=seed, num_threads=num_threads)
         boosters = _refitted(best, params, refit, feature_names)
-        head = HazardHead(name, definitions.horizons_days, boosters, _recalibrated(best, boosters, validation))
+        head = HazardHead(
+            name, definitions.horizons_days, boosters, _recalibrated(best, boosters, validation)
+        )
     choice = {
         "chosen": best.as_dict(),
         "candidates": [candidate.as_dict() for candidate in candidates],
@@ -177,7 +179,9 @@ def _candidate(
         if len(periods.rows):
             total += len(periods.rows) * calibrated_log_loss(margin[periods.rows], periods.event)
             weight += len(periods.rows)
-    return Candidate(configuration, shared.num_trees(), boosters, tuple(calibrations), total / max(1.0, weight))
+    return Candidate(
+        configuration, shared.num_trees(), boosters, tuple(calibrations), total / max(1.0, weight)
+    )
 
 
 def _can_continue(train: HeadRows, validation: HeadRows, interval: int, definitions: Definitions) -> bool:

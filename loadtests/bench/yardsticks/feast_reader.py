@@ -1,7 +1,7 @@
 """Reads 500 accounts by Feast's SDK, again and again, and says how long each reading took.
 
-Run as a program: `feast_reader ACCOUNTS_FILE SEED`. It prints `ready` once it is connected and warm; for each line on
-standard input, which holds a number of readings, it prints their seconds as a JSON list.
+Run as a program: `feast_reader ACCOUNTS_FILE SEED`. It prints `ready` once it is connected and warm; for each
+line on standard input, which holds a number of readings, it prints their seconds as a JSON list.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The floor: the least that must be done to score an account in Python. A bare ASGI app under uvicorn.
 
-One HMGET by `redis.asyncio` of the same fields, the shortest decoding that gives the right matrix, the same call of the
-same graph, and `orjson` with the probabilities. It checks nothing: no unknown accounts, no ages, no reasons, no limits,
-no metrics, no errors.
+One HMGET by `redis.asyncio` of the same fields, the shortest decoding that gives the right matrix, the same
+call of the same graph, and `orjson` with the probabilities. It checks nothing and tells nothing else: no
+unknown accounts, ages, reasons, limits, metrics or errors.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Floor:
         account_id = orjson.loads((await receive())["body"])["account_id"]
         account = account_id.encode()
         key = self._before + struct.pack("<I", len(account)) + account + self._after
-        reply: list[bytes | None] = await self._redis.hmget(key, self._fields)  # type: ignore[misc,arg-type,assignment]
+        reply: list[Any] = await self._redis.hmget(key, self._fields)  # type: ignore[misc]
         outputs = self._session.run(self._outputs, {self._input: self._matrix(reply)})
         body = orjson.dumps(self._vector.answer(account_id, outputs))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

@@ -1,7 +1,7 @@
 """The ordinary way: a BentoML service that reads features by Feast's SDK and scores them by ONNX Runtime.
 
-Written as the two projects' tutorials do it. One thing is done better than there, in its favour: the feature service is
-looked up once and not on each request, which would cost 15 ms more.
+Written as the two projects' tutorials do it. One thing is done better than there, in its favour: the feature
+service is looked up once and not on each request, which would cost 15 ms more.
 """
 
 from __future__ import annotations

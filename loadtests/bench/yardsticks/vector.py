@@ -1,16 +1,19 @@
-"""What every yardstick must do with features: find the bundle, and put named values into the graph's order."""
+"""What every yardstick does with features: find the bundle, and put named values into the graph's order."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 BUNDLE_VARIABLE: Final = "BENCH_BUNDLE"
 DIGITS: Final = 6
@@ -62,7 +65,7 @@ class Bundle:
 
 
 class Vector:
-    """Turns an account's features, by name, into the graph's input, and the graph's outputs into an answer."""
+    """Turns features, by name, into the graph's input, and the graph's outputs into an answer."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._names = [feature["name"] for feature in bundle.features if feature["role"] == "model"]

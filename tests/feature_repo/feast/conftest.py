@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
@@ -11,6 +11,9 @@ from feast import FeatureStore
 
 from feature_repo.settings import FeatureRepoSettings
 from feature_repo.store import apply, open_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OpenStore = Callable[[], FeatureStore]
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_repo.pipeline.spec import Feature, ViewSpec
 from feature_repo.pipeline.views import VIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from feature_repo.pipeline.spec import Feature, ViewSpec
 
 END = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 TEXTS = ("enterprise", "", "Größe", "中文", "🦊 fox", "x" * 300, "a,b:c")

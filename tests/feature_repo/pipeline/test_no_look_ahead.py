@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.feature_repo.pipeline.worlds import altered_after, day, features, random_world, write
 
 DAYS = 230
-FEW = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @FEW

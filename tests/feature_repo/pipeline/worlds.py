@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_repo.pipeline.build import open_source
 from feature_repo.pipeline.expressions import view_rows
 from feature_repo.pipeline.frame import day_number
 from feature_repo.pipeline.inputs import READINGS
+from feature_repo.pipeline.source import open_source
 from feature_repo.pipeline.views import VIEWS
 from feature_repo.tables import table
 from feature_repo.tables.contract import Kind

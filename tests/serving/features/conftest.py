@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
-from feast import FeatureStore
 
-from feature_repo.contract import FeatureContract
 from feature_repo.contract_compiler import compile_contract
 from feature_repo.settings import FeatureRepoSettings
 from feature_repo.store import apply, materialize, open_store
 from serving.bundle.manifest import Encoding
 from tests.feature_repo.feast.random_features import AWKWARD_IDS, END, TEXTS, write_features
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from feast import FeatureStore
+
+    from feature_repo.contract import FeatureContract
 
 ACCOUNTS = (*AWKWARD_IDS[1:], *(f"account-{number}" for number in range(1500)))
 

@@ -182,7 +182,7 @@ async def test_a_feature_that_the_store_lacks_is_found_at_the_start(filled):
     """A contract with a feature that nobody brought online does not pass, and the feature is named."""
     contract = filled.manifest.contract
     new = contract.features[0].model_copy(update={"name": "new_7d", "redis_field_hex": "00000000"})
-    newer = FeatureContract(**{**dict(contract), "features": (new, *contract.features[1:])})
+    newer = FeatureContract(**(contract.model_dump() | {"features": (new, *contract.features[1:])}))
     reader = OnlineReader(replace(filled.manifest, contract=newer), filled.url)
     with pytest.raises(StoreFormatError, match="nothing for usage:new_7d"):
         await reader.check_store(5)
