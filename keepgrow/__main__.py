@@ -56,9 +56,9 @@ def build_app(requested: str | None) -> typer.Typer:
 def main() -> None:
     """Run the command line; an expected failure is one sentence on standard error and exit code 2."""
     requested = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
-    from feature_repo.errors import FeatureRepoError  # noqa: PLC0415 - help must not wait for it
-    from serving.errors import ServingError  # noqa: PLC0415
-    from training.errors import TrainingError  # noqa: PLC0415
+    from feature_repo.errors import FeatureRepoError
+    from serving.errors import ServingError
+    from training.errors import TrainingError
 
     try:
         build_app(requested)()

@@ -21,7 +21,7 @@ RegistryOption = Annotated[
 
 def apply(features: FeaturesOption = None, registry: RegistryOption = None) -> None:
     """Register the feature definitions with Feast; nothing is written to the online store."""
-    from feature_repo import store as feast_store  # noqa: PLC0415 - Feast takes seconds to import
+    from feature_repo import store as feast_store
 
     given = {"features_dir": features, "registry": registry}
     settings = FeatureRepoSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from feature_repo.settings import FeatureRepoSettings
-
-if TYPE_CHECKING:
-    from keepgrow.apply import RegistryOption
+from keepgrow.apply import RegistryOption
 
 
 def contract(
@@ -19,8 +17,8 @@ def contract(
     registry: RegistryOption = None,
 ) -> None:
     """Print the feature contract of a feature service as JSON, and its hash on standard error."""
-    from feature_repo.contract_compiler import compile_contract  # noqa: PLC0415 - Feast takes seconds to import
-    from feature_repo.store import open_store  # noqa: PLC0415
+    from feature_repo.contract_compiler import compile_contract
+    from feature_repo.store import open_store
 
     settings = FeatureRepoSettings() if registry is None else FeatureRepoSettings(registry=registry)
     compiled = compile_contract(open_store(settings), service)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path  # noqa: TC003 - typer reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,7 +30,7 @@ def build_command(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build all days again.")] = False,
 ) -> None:
     """Bring the feature tables up to the data; only days that are missing or changed are computed."""
-    from feature_repo.pipeline.build import build  # noqa: PLC0415 - Ibis loads slowly, `--help` should not
+    from feature_repo.pipeline.build import build
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

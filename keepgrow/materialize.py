@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from keepgrow.apply import FeaturesOption, RegistryOption
 from keepgrow.online_store import settings_with_online_store
-
-if TYPE_CHECKING:
-    from keepgrow.apply import FeaturesOption, RegistryOption
 
 
 def materialize(
@@ -29,7 +27,7 @@ def materialize(
     except ValueError:
         raise typer.BadParameter(f"{end!r} is not an ISO time such as 2026-03-01T00:00:00+00:00") from None
     until = until if until.tzinfo is not None else until.replace(tzinfo=dt.UTC)
-    from feature_repo import store as feast_store  # noqa: PLC0415 - Feast takes seconds to import
+    from feature_repo import store as feast_store
 
     console = Console(highlight=False)
     with settings_with_online_store(features, registry) as settings:

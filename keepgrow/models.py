@@ -28,7 +28,7 @@ TagArgument = Annotated[str, typer.Argument(help="Model tag, such as keepgrow:la
 @models_app.command("list")
 def list_models() -> None:
     """List the bundles in the model store, newest first."""
-    from serving.bundle.store import default_store, list_bundles  # noqa: PLC0415 -- help must not wait for it
+    from serving.bundle.store import default_store, list_bundles
 
     bundles = list_bundles()
     if not bundles:
@@ -57,8 +57,8 @@ def show_model(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole manifest as JSON.")] = False,
 ) -> None:
     """Show a bundle's labels, metadata and test metrics against the baselines."""
-    from serving.bundle.loader import read_manifest  # noqa: PLC0415 -- help must not wait for it
-    from serving.bundle.store import describe_bundle, find_bundle  # noqa: PLC0415
+    from serving.bundle.loader import read_manifest
+    from serving.bundle.store import describe_bundle, find_bundle
 
     path = find_bundle(tag)
     manifest = read_manifest(path)
@@ -88,8 +88,8 @@ def show_model(
 @models_app.command("card")
 def card(tag: TagArgument = "keepgrow:latest") -> None:
     """Print the path of a bundle's model card, an HTML page."""
-    from serving.bundle.store import find_bundle  # noqa: PLC0415 -- help must not wait for it
-    from serving.errors import BundleError  # noqa: PLC0415
+    from serving.bundle.store import find_bundle
+    from serving.errors import BundleError
 
     file = find_bundle(tag) / CARD_FILE
     if not file.is_file():

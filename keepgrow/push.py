@@ -5,17 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import orjson
 import typer
 from rich.console import Console
 
 from feature_repo.errors import ContractError
+from keepgrow.apply import FeaturesOption, RegistryOption
 from keepgrow.online_store import settings_with_online_store
-
-if TYPE_CHECKING:
-    from keepgrow.apply import FeaturesOption, RegistryOption
 
 
 def push(
@@ -28,7 +26,7 @@ def push(
 ) -> None:
     """Push fresh feature rows to the online store; either all rows are right, or none is written."""
     parsed = read_rows(rows)
-    from feature_repo import store as feast_store  # noqa: PLC0415 - Feast takes seconds to import
+    from feature_repo import store as feast_store
 
     with settings_with_online_store(features, registry) as settings:
         store = feast_store.open_store(settings)

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from pathlib import Path  # noqa: TC003 - typer reads the annotation
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import pyarrow.parquet as pq
@@ -43,7 +43,7 @@ class OutputExistsError(ServingError):
     """There is something where the scores should go."""
 
 
-def score(  # noqa: PLR0917 - typer names them all
+def score(
     as_of: Annotated[
         dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="Day (UTC) at whose end accounts are scored.")
     ],
@@ -86,7 +86,7 @@ def score(  # noqa: PLR0917 - typer names them all
     console.print("  actions  " + ", ".join(f"{name} {count:,}" for name, count in actions.most_common()))
 
 
-def _write(  # noqa: PLR0917 - private; the names say it
+def _write(
     source: OfflineFeatures,
     bundle: Bundle,
     catalogue: Catalogue,

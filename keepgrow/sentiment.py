@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,8 +25,8 @@ def train_command(
     out: Annotated[Path, typer.Argument(help="File for the trained scorer.")],
 ) -> None:
     """Train a scorer on your own labelled tickets; KEEPGROW_SENTIMENT_MODEL=OUT then puts it to use."""
-    from feature_repo.sentiment.labelled import read_labelled  # noqa: PLC0415 - scikit-learn loads slowly
-    from feature_repo.sentiment.tfidf import train_scorer  # noqa: PLC0415 - as above
+    from feature_repo.sentiment.labelled import read_labelled
+    from feature_repo.sentiment.tfidf import train_scorer
 
     console = Console()
     try:
@@ -49,10 +49,10 @@ def evaluate_command(
     ] = None,
 ) -> None:
     """Judge VADER and a trained scorer on the rows of split test, with 95 % bootstrap intervals."""
-    from feature_repo.sentiment.evaluation import evaluate  # noqa: PLC0415 - scikit-learn loads slowly
-    from feature_repo.sentiment.labelled import read_labelled  # noqa: PLC0415 - scikit-learn loads slowly
-    from feature_repo.sentiment.tfidf import load_scorer, train_scorer  # noqa: PLC0415 - as above
-    from feature_repo.sentiment.vader import VaderScorer  # noqa: PLC0415 - as above
+    from feature_repo.sentiment.evaluation import evaluate
+    from feature_repo.sentiment.labelled import read_labelled
+    from feature_repo.sentiment.tfidf import load_scorer, train_scorer
+    from feature_repo.sentiment.vader import VaderScorer
 
     try:
         test = read_labelled(labelled, "test")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from training.definitions import DEFAULT_FILE, SplitDefinition, load_definitions
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def train(
@@ -31,11 +29,11 @@ def train(
     tag_file: Annotated[Path | None, typer.Option(help="File to write the new bundle's tag to.")] = None,
 ) -> None:
     """Train both heads, judge them against three baselines, export one ONNX graph and store the bundle."""
-    from feature_repo.settings import FeatureRepoSettings  # noqa: PLC0415 - Feast takes seconds to import
-    from feature_repo.store import open_store  # noqa: PLC0415
-    from training.evaluation.report import evaluation_table  # noqa: PLC0415
-    from training.export.bundle import save_bundle  # noqa: PLC0415
-    from training.train import train as train_heads  # noqa: PLC0415
+    from feature_repo.settings import FeatureRepoSettings
+    from feature_repo.store import open_store
+    from training.evaluation.report import evaluation_table
+    from training.export.bundle import save_bundle
+    from training.train import train as train_heads
 
     console = Console(highlight=False, soft_wrap=True)
     chosen = load_definitions(definitions)

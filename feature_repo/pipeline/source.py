@@ -32,7 +32,7 @@ class Source:
         con: The engine.
         tables: Tables that are there, by name.
         end: Last day for which the data is complete.
-        first: First day on which an account exists.
+        first: First day on which both an account exists and usage is known; earlier rows would say nothing.
         accounts: Number of accounts.
     """
 
@@ -99,4 +99,10 @@ def open_source(data: Path) -> Source:
     facts = begin.agg(accounts=begin.count(), first=begin["start_day"].min()).to_pyarrow().to_pylist()[0]
     if not facts["accounts"]:
         raise PipelineError(f"{data}: table 'accounts' has no rows; nothing can be built")
-    return Source(con, tables, end_day(con, data), date_of(facts["first"]), facts["accounts"])
+    used = [
+        day
+        for name in USAGE_TABLES
+        if name in tables and (day := tables[name]["day"].min().to_pyarrow().as_py()) is not None
+    ]
+    first = max(date_of(facts["first"]), min(used, default=date_of(facts["first"])))
+    return Source(con, tables, end_day(con, data), first, facts["accounts"])

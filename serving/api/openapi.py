@@ -204,7 +204,7 @@ def _paths() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _operation(  # noqa: PLR0917 - private; one line an endpoint
+def _operation(
     name: str,
     tag: str,
     summary: str,

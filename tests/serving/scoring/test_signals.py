@@ -40,7 +40,7 @@ def tables() -> SignalTables:
     )
 
 
-def pick(tables: SignalTables, contributions: list[float], values: list[float], plan: str | None = "pro"):  # noqa: ANN201
+def pick(tables: SignalTables, contributions: list[float], values: list[float], plan: str | None = "pro"):
     """Return (raising, lowering) of one account."""
     return strongest_signals(
         tables, np.array([contributions], dtype=np.float32), np.array([values]), [{"plan": plan}]
