@@ -76,7 +76,7 @@ def score(
     source = OfflineFeatures(features, bundle.manifest.contract, now, dt.timedelta(days=look_back_days))
     try:
         with terminate_like_interrupt(), _appearing(out) as folder:
-            tiers, actions = _write(source, bundle, plans, now, folder, batch_rows)
+            tiers, actions, left_out = _write(source, bundle, plans, now, folder, batch_rows)
     except KeyboardInterrupt:
         console.print("\nStopped; nothing was written. What was there before is as it was.")
         raise SystemExit(STOPPED) from None
@@ -84,6 +84,10 @@ def score(
     console.print(f"{out}: {total:,} accounts as of the end of {as_of:%Y-%m-%d} (UTC), by {bundle.tag}")
     console.print("  tiers    " + ", ".join(f"{name} {count:,}" for name, count in tiers.most_common()))
     console.print("  actions  " + ", ".join(f"{name} {count:,}" for name, count in actions.most_common()))
+    if left_out:
+        console.print(
+            f"  left out {left_out:,} accounts whose newest features are over {look_back_days} days old"
+        )
 
 
 def _write(
@@ -93,8 +97,8 @@ def _write(
     now: dt.datetime,
     folder: Path,
     batch_rows: int,
-) -> tuple[Counter[str], Counter[str]]:
-    """Write part files and a summary into *folder*; return counts by tier and by action."""
+) -> tuple[Counter[str], Counter[str], int]:
+    """Write part files and a summary into *folder*; return counts by tier, by action, and of those left out."""
     tiers: Counter[str] = Counter()
     actions: Counter[str] = Counter()
     schema = score_table_schema(bundle.manifest)
@@ -105,7 +109,7 @@ def _write(
         Progress(*columns, console=console, transient=True) as progress,
         contextlib.ExitStack() as files,
     ):
-        expected = source.count(con)
+        expected, left_out = source.count(con), source.left_out(con)
         task = progress.add_task("scoring", total=expected)
         writer, in_file, part = None, 0, 0
         for batch in source.batches(con, batch_rows):
@@ -128,6 +132,7 @@ def _write(
         )
     summary = {
         "accounts": total,
+        "accounts_left_out_as_too_old": left_out,
         "as_of": now.isoformat(),
         "model": bundle.tag,
         "feature_contract": bundle.manifest.contract_hash,
@@ -136,7 +141,7 @@ def _write(
         "actions": dict(actions),
     }
     (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2), encoding="utf-8")
-    return tiers, actions
+    return tiers, actions, left_out
 
 
 @contextlib.contextmanager

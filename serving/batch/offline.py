@@ -89,6 +89,20 @@ class OfflineFeatures:
         rows = con.execute(f"SELECT count(*) FROM ({self._accounts()})").fetchall()  # noqa: S608 -- names of the contract
         return int(rows[0][0])
 
+    def left_out(self, con: duckdb.DuckDBPyConnection) -> int:
+        """Return how many accounts had features up to *as_of*, but none within the look-back."""
+        ever = " UNION ".join(
+            f"SELECT {ACCOUNT} FROM read_parquet(?, union_by_name=True) "  # noqa: S608 -- our own names
+            f"WHERE event_timestamp <= TIMESTAMPTZ '{self.as_of.isoformat()}'"
+            for _ in self.contract.views
+        )
+        files = [
+            [str(path) for path in sorted((self.folder / view.name).glob("*.parquet"))]
+            for view in self.contract.views
+        ]
+        query = f"SELECT count(*) FROM ({ever} EXCEPT ({self._accounts()}))"  # noqa: S608 -- our own names
+        return int(con.execute(query, files).fetchall()[0][0])
+
     def batches(self, con: duckdb.DuckDBPyConnection, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the features of all accounts, at most *rows* at a time, as `feature_table_schema` says."""
         schema = feature_table_schema(self.contract)

@@ -89,6 +89,16 @@ def test_the_newest_row_of_each_view_is_read_and_nothing_after_the_day(world: Wo
     assert read_all(recent, tmp_path)[2] == 39
 
 
+def test_accounts_that_are_too_old_are_counted_as_left_out(world: World, tmp_path: Path) -> None:
+    """An account whose newest rows lie before the look-back is no silent gap."""
+    write_features(tmp_path / "features", world.contract)
+    for look_back, expected in ((DAY, 1), (14 * DAY, 0)):
+        source = OfflineFeatures(tmp_path / "features", world.contract, END, look_back)
+        con = source.connect(tmp_path / "spill")
+        assert source.left_out(con) == expected
+        con.close()
+
+
 def test_missing_files_and_missing_features_are_named(world: World, tmp_path: Path) -> None:
     """A view without files, or without a feature that the model reads, is refused with its folder."""
     source = OfflineFeatures(tmp_path / "nothing", world.contract, END, 14 * DAY)
