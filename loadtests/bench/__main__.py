@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import signal
+import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -31,6 +33,7 @@ ACCOUNTS_COMPARED: Final = 25
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
 TABLE_WIDTH: Final = 180
+TERMINATED: Final = 143
 
 
 @app.command()
@@ -44,6 +47,9 @@ def run(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a bound does not hold.")] = False,
 ) -> None:
     """Measure all servers side by side, print the tables, write the file of results."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(TERMINATED)
+    )  # so that every server is stopped then, too
     plan = QUICK if quick else FULL
     names = tuple(only.split(",")) if only else EVERYBODY
     unknown = set(names) - set(EVERYBODY)
