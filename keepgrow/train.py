@@ -11,6 +11,9 @@ from rich.console import Console
 
 from training.definitions import DEFAULT_FILE, SplitDefinition, load_definitions
 
+TABLE_WIDTH = 180
+"""A table cut off at a narrow terminal says nothing; wrapped lines still hold every figure."""
+
 
 def train(
     data: Annotated[Path, typer.Argument(help="Folder of raw tables; labels come from its subscriptions.")],
@@ -36,6 +39,7 @@ def train(
     from training.train import train as train_heads
 
     console = Console(highlight=False, soft_wrap=True)
+    wide = Console(highlight=False, width=max(TABLE_WIDTH, console.width))
     chosen = load_definitions(definitions)
     days = {"validation_from": validation_from, "test_from": test_from}
     given = {name: day.date() for name, day in days.items() if day is not None}
@@ -48,7 +52,7 @@ def train(
         seed=seed,
         progress=lambda line: console.print(f"  {line}"),
     )
-    console.print(evaluation_table(trained.metrics))
+    wide.print(evaluation_table(trained.metrics))
     if trained.dataset.synthetic:
         console.print(
             "These figures are of a [bold]synthetic[/] world; they say nothing about real customers."

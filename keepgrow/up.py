@@ -65,6 +65,8 @@ def up(
     prepare_only: Annotated[bool, typer.Option(help="Make everything, but do not serve.")] = False,
 ) -> None:
     """Make what is missing, then serve: data, features, online store, model, service."""
+    if data is not None and not data.is_dir():
+        raise DataFolderError(f"{data}: there is no such folder; DATA names a folder of raw tables")
     workspace = Workspace.for_data(home, data)
     workspace.root.mkdir(parents=True, exist_ok=True)
     try:
@@ -96,7 +98,7 @@ def prepare(workspace: Workspace, data: Path | None, env: dict[str, str]) -> Mad
     raw = data if data is not None else workspace.root / "raw"
     command = [sys.executable, "-m", "keepgrow"]
     if data is None:
-        _step(workspace, "data", fingerprint(*SYNTHETIC_WORLD),
+        _step(workspace, "data", fingerprint(*SYNTHETIC_WORLD, _code_print("training/synthetic")),
               [*command, "synth", *SYNTHETIC_WORLD, "--force", str(raw)], env, present=raw.exists())  # fmt: skip
     raw_print = folder_fingerprint(raw)
     _step(workspace, "check", raw_print, [*command, "check", str(raw)], env)
