@@ -1,13 +1,14 @@
 """What the service can be asked, free of HTTP: scores, the next best action, the account card.
 
-Each question is one read of the store and one call of the graph, however many accounts it names.
+A question about one account shares its read of the store and its call of the graph with those that arrive at
+the same moment; one about several accounts is cut into parts.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from serving import metrics
 from serving.decisions.next_best_action import decide
 from serving.errors import UnknownAccount
-from serving.scoring.engine import score_rows
+from serving.scoring.engine import Asked, finish, score_rows
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from serving.scoring.result import AccountScore
     from serving.state import ServingState
 
+PART_ACCOUNTS = 64
+"""Accounts of one request that are read, and then scored, at a time; a part keeps the event loop for 1 ms."""
+
 AGES_SAMPLED = 1 / 16
-"""Share of requests whose feature ages are counted; the distribution is the same, and each costs 20 us."""
+"""Share of reads whose feature ages are counted; the distribution is the same, and each costs 20 us."""
 
 PROFILE = (
     "plan", "seats", "mrr", "is_trial", "segment", "industry", "region", "timezone", "locale", "employees",
@@ -40,18 +44,42 @@ PROFILE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """Scores of the accounts that were asked for.
+class ScoredAccount:
+    """The score of one account, and what it was made from.
 
     Attributes:
-        now: The time for which they hold.
-        rows: What was read.
-        results: For each account in turn its score, or that it is unknown.
+        now: The time for which it holds.
+        rows: What was read, of this account and of others.
+        index: Its place in `rows`.
+        result: Its score, or that it is unknown.
     """
 
     now: dt.datetime
     rows: FeatureRows
-    results: list[AccountScore | UnknownAccount]
+    index: int
+    result: AccountScore | UnknownAccount
+
+    @property
+    def score(self) -> AccountScore:
+        """The score.
+
+        Raises:
+            UnknownAccount: The store holds nothing of the account.
+        """
+        if isinstance(self.result, UnknownAccount):
+            raise self.result
+        return self.result
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAccounts:
+    """The scores of several accounts.
+
+    Attributes:
+        results: For each account in turn its score, or that it is unknown.
+    """
+
+    results: Sequence[AccountScore | UnknownAccount]
 
     @property
     def known(self) -> list[AccountScore]:
@@ -63,21 +91,11 @@ class Scored:
         """The accounts of which the store holds nothing."""
         return [result for result in self.results if isinstance(result, UnknownAccount)]
 
-    @property
-    def only(self) -> AccountScore:
-        """The score of the one account that was asked for.
 
-        Raises:
-            UnknownAccount: The store holds nothing of it.
-        """
-        result = self.results[0]
-        if isinstance(result, UnknownAccount):
-            raise result
-        return result
-
-
-async def score_accounts(state: ServingState, account_ids: Sequence[str], *, signals: bool = True) -> Scored:
-    """Return the scores of *account_ids* as of the service's time, with *signals* or for less without.
+async def score_together(
+    state: ServingState, account_ids: Sequence[str], *, signals: bool
+) -> list[ScoredAccount]:
+    """Return the scores of a few accounts, each for a request of its own, by one read and one call.
 
     Raises:
         StoreUnavailable: The store did not answer in time.
@@ -86,17 +104,59 @@ async def score_accounts(state: ServingState, account_ids: Sequence[str], *, sig
     now = state.clock.now()
     started = time.perf_counter()
     results = score_rows(rows, state.bundle, now, state.clock.label, signals=signals)
-    metrics.MODEL_SECONDS.observe(time.perf_counter() - started)
-    scored = Scored(now=now, rows=rows, results=results)
-    if len(results) == 1:
-        if not isinstance(results[0], UnknownAccount):
-            metrics.scores(results[0].evidence.status).inc()
+    metrics.MODEL_SECONDS.observe(time.perf_counter() - started, len(results))
+    _count(state, rows, results, now.timestamp())
+    return [ScoredAccount(now, rows, index, result) for index, result in enumerate(results)]
+
+
+async def score_account(state: ServingState, account_id: str, *, signals: bool = True) -> ScoredAccount:
+    """Return the score of one account as of the service's time, with *signals* or for less without.
+
+    Raises:
+        StoreUnavailable: The store did not answer in time.
+    """
+    return await (state.scoring if signals else state.bare_scoring).ask(account_id)
+
+
+async def score_accounts(state: ServingState, account_ids: Sequence[str]) -> ScoredAccounts:
+    """Return the scores of *account_ids* as of the service's time, with signals.
+
+    The accounts are read and scored in parts, the graph in threads beside the event loop, so that requests
+    for single accounts go on in between; two such requests at most are worked on at once.
+
+    Raises:
+        StoreUnavailable: The store did not answer in time.
+    """
+    async with state.bulk_limit:
+        parts = [
+            asyncio.create_task(_read(state, account_ids[start : start + PART_ACCOUNTS]))
+            for start in range(0, len(account_ids), PART_ACCOUNTS)
+        ]
+        try:
+            pieces = await asyncio.gather(*[_score_part(state, part) for part in parts])
+        finally:
+            for part in parts:
+                part.cancel()
+    return ScoredAccounts([result for piece in pieces for result in piece])
+
+
+async def _score_part(
+    state: ServingState, reading: asyncio.Task[FeatureRows]
+) -> list[AccountScore | UnknownAccount]:
+    rows = await reading
+    now = state.clock.now()
+    started = time.perf_counter()
+    asked = Asked.of(rows)
+    if not asked.known:
+        results = asked.answers([])
     else:
-        for status, count in Counter(score.evidence.status for score in scored.known).items():
-            metrics.scores(status).inc(count)
-    if random.random() < AGES_SAMPLED:
-        _observe_ages(state, rows, now.timestamp())
-    return scored
+        outputs = await asyncio.get_running_loop().run_in_executor(
+            state.threads, state.bundle.run_explained, asked.matrix
+        )
+        results = finish(asked, outputs, state.bundle, now, state.clock.label)
+    metrics.MODEL_SECONDS.observe(time.perf_counter() - started)
+    _count(state, rows, results, now.timestamp())
+    return results
 
 
 async def next_best_action(state: ServingState, account_id: str, surface: str | None) -> Decision:
@@ -106,7 +166,7 @@ async def next_best_action(state: ServingState, account_id: str, surface: str | 
         UnknownAccount: The store holds nothing of it.
         StoreUnavailable: The store did not answer in time.
     """
-    return _decide(state, await score_accounts(state, (account_id,), signals=False), surface)
+    return _decide(state, await score_account(state, account_id, signals=False), surface)
 
 
 async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
@@ -116,9 +176,9 @@ async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
         UnknownAccount: The store holds nothing of it.
         StoreUnavailable: The store did not answer in time.
     """
-    scored = await score_accounts(state, (account_id,))
-    score = scored.only
-    features = state.frames.features(scored.rows, 0)
+    scored = await score_account(state, account_id)
+    score = scored.score
+    features = state.frames.features(scored.rows, scored.index)
     return {
         **score.to_dict(),
         "profile": {name: features[name] for name in PROFILE if name in features},
@@ -126,8 +186,8 @@ async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
     }
 
 
-def _decide(state: ServingState, scored: Scored, surface: str | None) -> Decision:
-    frame = state.frames.frame(scored.rows, 0, scored.only, now=scored.now, surface=surface)
+def _decide(state: ServingState, scored: ScoredAccount, surface: str | None) -> Decision:
+    frame = state.frames.frame(scored.rows, scored.index, scored.score, now=scored.now, surface=surface)
     decision = decide(frame, state.catalogue)
     metrics.decisions("action" if decision.winner else "nothing").inc()
     return decision
@@ -142,6 +202,16 @@ async def _read(state: ServingState, account_ids: Sequence[str]) -> FeatureRows:
     finally:
         metrics.store_seconds(outcome).observe(time.perf_counter() - started)
     return rows
+
+
+def _count(
+    state: ServingState, rows: FeatureRows, results: Sequence[AccountScore | UnknownAccount], now: float
+) -> None:
+    known = [result.evidence.status for result in results if not isinstance(result, UnknownAccount)]
+    for status in set(known):
+        metrics.scores(status).inc(known.count(status))
+    if random.random() < AGES_SAMPLED:
+        _observe_ages(state, rows, now)
 
 
 def _observe_ages(state: ServingState, rows: FeatureRows, now: float) -> None:

@@ -17,6 +17,7 @@ from serving.api import accounts, health, models, next_best_action, openapi, sco
 from serving.api import metrics as metrics_api
 from serving.api.messages import (
     PROBLEM,
+    Arrivals,
     ClientGoneError,
     Receive,
     Request,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("keepgrow.http")
 SERVER_FAULT = 500
+ARRIVING_BODIES = 64
+"""How many of the largest bodies may be under way at once."""
 
 ROUTER = Router(
     (
@@ -66,6 +69,7 @@ class KeepgrowApp:
     def __init__(self, settings: ServingSettings) -> None:
         self.settings = settings
         self.state: ServingState | None = None
+        self._arrivals = Arrivals(ARRIVING_BODIES * settings.max_body_bytes)
 
     async def start(self, bundle_path: Path | None = None) -> None:
         """Load the bundle (in *bundle_path*, or the settings') and the catalogue, connect and warm up.
@@ -121,11 +125,15 @@ class KeepgrowApp:
             if state is None:
                 raise not_started()  # noqa: TRY301 - one place answers
             if route.bounded:
+                if request.method == "POST":  # before it takes a place: a slow sender keeps nobody out
+                    await request.load(
+                        self.settings.max_body_bytes, self.settings.body_timeout_seconds, self._arrivals
+                    )
                 if state.in_flight >= self.settings.max_in_flight:
                     raise overloaded(self.settings.retry_after_seconds)  # noqa: TRY301
                 bounded = True
                 state.in_flight += 1
-                metrics.IN_FLIGHT.inc()
+                metrics.IN_FLIGHT.add(1)
             response = await handler(state, request)
         except ClientGoneError:
             return
@@ -134,7 +142,7 @@ class KeepgrowApp:
         finally:
             if bounded and state is not None:
                 state.in_flight -= 1
-                metrics.IN_FLIGHT.dec()
+                metrics.IN_FLIGHT.add(-1)
         await _send(send, request, response)
         seconds = time.perf_counter() - started
         metrics.request_seconds(endpoint, response.outcome).observe(seconds)

@@ -9,6 +9,7 @@ those of BentoML's methods and schema; BentoML's access log, tracing and metrics
 # BentoML's decorators bring no types.
 
 import asyncio
+import logging
 import os
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -21,7 +22,7 @@ from bentoml.exceptions import InvalidArgument, NotFound, ServiceUnavailable
 from bentoml.models import BentoModel
 from pydantic import Field
 
-from serving import answers
+from serving import answers, guarded_http
 from serving.api.problems import ProblemError
 from serving.api.requests import AccountId, refuse_repeated
 from serving.api.responses import DecisionAnswer, ScoreAnswer, ScoresAnswer
@@ -30,35 +31,20 @@ from serving.app import KeepgrowApp
 from serving.bundle.store import MODEL_NAME, find_bundle
 from serving.decisions.catalogue import Surface
 from serving.errors import ServingError, StoreUnavailable, UnknownAccount
+from serving.front_door import FrontDoor
 from serving.logs import configure_logs
 from serving.settings import load_settings
 from serving.state import ServingState
 
 TIMEOUT_SECONDS = 2
-"""BentoML keeps every request alive until this timer fires, so it must be short; ours are shorter."""
-
-METHOD_PATHS = frozenset({"/score", "/score_many", "/next_best_action", "/schema.json"})
+"""For BentoML's own methods, of which it keeps every request alive until this timer fires."""
 
 try:
     SETTINGS = load_settings()
 except ServingError as error:
     raise SystemExit(f"error: {error}") from None
 APP = KeepgrowApp(SETTINGS)
-
-
-class FrontDoor:
-    """An ASGI middleware that hands every path but BentoML's own to the app, ahead of BentoML's routes."""
-
-    def __init__(self, app: Any, front: KeepgrowApp) -> None:  # noqa: ANN401 -- any ASGI app
-        self.app = app
-        self.front = front
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI
-        """Answer one ASGI connection."""
-        if scope["type"] == "http" and scope["path"] not in METHOD_PATHS:
-            await self.front(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+guarded_http.install()
 
 
 @bentoml.service(
@@ -89,6 +75,8 @@ class Keepgrow:
     async def start(self) -> None:
         """Load the bundle, warm up and connect, in the event loop that will answer."""
         configure_logs(SETTINGS.log_level)
+        # uvicorn makes a line of every request for this logger, which BentoML then throws away.
+        logging.getLogger("uvicorn.access").propagate = False
         await APP.start(_bundle_path())
 
     @bentoml.on_shutdown
@@ -100,8 +88,8 @@ class Keepgrow:
     async def score(self, account_id: AccountId) -> ScoreAnswer:
         """Score one account; the same as `POST /v1/score` with `account_id`."""
         try:
-            scored = await answers.score_accounts(_state(), (account_id,))
-            score = scored.only
+            scored = await answers.score_account(_state(), account_id)
+            score = scored.score
         except (UnknownAccount, StoreUnavailable) as error:
             raise _bentoml_error(error) from error
         return ScoreAnswer.model_validate(score.to_dict())

@@ -5,27 +5,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import gc
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import orjson
 import structlog
 
-from serving import metrics
+from serving import answers, metrics
 from serving.bundle.loader import Bundle, load_bundle
 from serving.bundle.store import find_bundle
 from serving.clock import Clock, make_clock
 from serving.decisions.catalogue import Catalogue, load_catalogue
 from serving.decisions.framing import FrameMaker
-from serving.errors import CatalogueError, StoreUnavailable
+from serving.decisions.next_best_action import decide
+from serving.errors import CatalogueError, StoreUnavailable, UnknownAccount
 from serving.features.reader import OnlineReader
+from serving.scoring.engine import score_rows
+from serving.together import Together
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from serving.answers import ScoredAccount
     from serving.settings import ServingSettings
 
 log = structlog.get_logger("keepgrow.state")
+
+BULK_REQUESTS: Final = 2
+"""Requests for several accounts that are worked on at once; each keeps the event loop for 1 ms at a time."""
+WARM_UP_PART: Final = 8
+GC_THRESHOLDS: Final = (10_000, 20, 20)
+"""A request for 500 accounts makes some 10,000 objects that live as long as it; what it leaves is no cycle."""
+GRAPH_THREADS: Final = min(2, os.cpu_count() or 1)
+"""Threads that run the graph for requests of several accounts; single accounts run it in the event loop."""
 
 
 @dataclass(slots=True)
@@ -40,6 +57,10 @@ class ServingState:
         reader: Reads features; opened by `connect`.
         frames: Makes decision frames.
         in_flight: Requests being worked on.
+        scoring: Scores single accounts, with signals.
+        bare_scoring: The same without.
+        threads: Run the graph for requests of several accounts.
+        bulk_limit: Bounds those.
     """
 
     settings: ServingSettings
@@ -49,7 +70,19 @@ class ServingState:
     reader: OnlineReader
     frames: FrameMaker
     in_flight: int = 0
+    scoring: Together[ScoredAccount] = field(init=False)
+    bare_scoring: Together[ScoredAccount] = field(init=False)
+    threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(GRAPH_THREADS, thread_name_prefix="graph")
+    )
+    bulk_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BULK_REQUESTS))
     _started: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        """Set up what gathers requests."""
+        for name, signals in (("scoring", True), ("bare_scoring", False)):
+            ask = functools.partial(answers.score_together, self, signals=signals)
+            setattr(self, name, Together(ask, (StoreUnavailable,)))
 
     @classmethod
     def load(cls, settings: ServingSettings, bundle_path: Path | None = None) -> ServingState:
@@ -85,10 +118,11 @@ class ServingState:
         """
         self.bundle.warm_up()
         try:
-            await self.reader.check_store(self.settings.redis_timeout_seconds)
+            await self._replay(await self.reader.check_store(self.settings.redis_timeout_seconds))
         except StoreUnavailable as error:
             log.warning("store_unavailable_at_start", reason=str(error))
         metrics.BUNDLE.labels(self.bundle.tag, self.bundle.manifest.contract_hash, self.catalogue.hash).set(1)
+        gc.set_threshold(*GC_THRESHOLDS)
         gc.collect()
         gc.freeze()
         self._started = True
@@ -100,9 +134,28 @@ class ServingState:
             clock=self.clock.label or "machine",
         )
 
+    async def _replay(self, account_ids: list[str]) -> None:
+        """Answer requests about accounts of the store, uncounted.
+
+        So the first caller waits for no first time: of a connection, a code path, a sentence, a policy.
+
+        Raises:
+            StoreUnavailable: The store did not answer in time.
+        """
+        parts = [account_ids[:WARM_UP_PART], *([account_id] for account_id in account_ids), account_ids]
+        for part in parts:
+            rows = await self.reader.read(part, self.settings.redis_timeout_seconds)
+            now = self.clock.now()
+            for index, result in enumerate(score_rows(rows, self.bundle, now, self.clock.label)):
+                if not isinstance(result, UnknownAccount):
+                    orjson.dumps(result.to_json_value())
+                    frame = self.frames.frame(rows, index, result, now=now)
+                    orjson.dumps(decide(frame, self.catalogue).to_dict())
+
     async def close(self) -> None:
         """Close the connection to the store."""
         self._started = False
+        self.threads.shutdown(wait=False)
         await self.reader.close()
 
     async def unready_because(self) -> str | None:

@@ -1,8 +1,8 @@
 """The training set: accounts at risk at each cutoff, their features as of that moment, their labels.
 
-Features come from Feast's `get_historical_features`, the same road for everybody. An entity row is stamped with its cutoff
-at 00:00 UTC; feature rows are stamped with the end of their day, so that the newest that can match is that of the day
-before the cutoff, and nothing after the cutoff is seen.
+Features come from Feast's `get_historical_features`, the same road for everybody. An entity row is stamped with its
+cutoff at 00:00 UTC; feature rows are stamped with the end of their day, so that the newest that can match is that of
+the day before the cutoff, and nothing after the cutoff is seen.
 """
 
 from __future__ import annotations
@@ -28,10 +28,41 @@ if TYPE_CHECKING:
 
     from feature_repo.contract import FeatureContract
     from serving.bundle.manifest import Encoding
-    from training.definitions import HeadName
+    from training.definitions import Definitions, HeadName
     from training.labels import Labels
+    from training.splits import Part, Split
 
 MAX_FEATURELESS_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class PartRows:
+    """The rows of one part: matrix of shape (n, f), and the n labels as far as they were known."""
+
+    matrix: NDArray[np.float64]
+    labels: Labels
+
+    def head_rows(self, head: HeadName) -> HeadRows:
+        """Return the rows with the intervals of *head*."""
+        return HeadRows(self.matrix, self.labels.intervals(head))
+
+    def outcome(
+        self, head: HeadName, horizon_days: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.object_]]:
+        """Return matrix, label and account of the rows whose label at this horizon is known."""
+        label = self.labels.outcome(head, horizon_days)
+        known = ~np.isnan(label)
+        return self.matrix[known], label[known], self.labels.account_id[known]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The rows of every part of a split."""
+
+    train: PartRows
+    validation: PartRows
+    test: PartRows
+    refit: PartRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +83,19 @@ class TrainingSet:
     contract: FeatureContract
     featureless_rows: int
 
-    def part(self, cutoffs: Sequence[dt.date]) -> NDArray[np.bool_]:
-        """Return which rows stand at one of *cutoffs*, shape (n,)."""
-        return np.isin(self.labels.cutoff, np.array(cutoffs, dtype="datetime64[D]"))
+    def part(self, part: Part, definitions: Definitions) -> PartRows:
+        """Return the rows of *part*, labelled as far as was known when the next part begins."""
+        chosen = np.isin(self.labels.cutoff, np.array(part.cutoffs, dtype="datetime64[D]"))
+        return PartRows(self.matrix[chosen], self.labels.select(chosen).known_by(part.known_by, definitions))
 
-    def head_rows(self, head: HeadName, cutoffs: Sequence[dt.date]) -> HeadRows:
-        """Return the rows at *cutoffs* with the intervals of *head*."""
-        chosen = self.part(cutoffs)
-        return HeadRows(self.matrix[chosen], self.labels.select(chosen).intervals(head))
+    def parts(self, split: Split, definitions: Definitions) -> Parts:
+        """Return the rows of all parts of *split*."""
+        return Parts(
+            train=self.part(split.train, definitions),
+            validation=self.part(split.validation, definitions),
+            test=self.part(split.test, definitions),
+            refit=self.part(split.refit, definitions),
+        )
 
     @property
     def hash(self) -> str:
@@ -108,7 +144,7 @@ def historical_features(store: Any, labels: Labels, contract: FeatureContract) -
         raise DatasetError(
             f"Feast did not give the features {', '.join(missing)}; apply the definitions again"
         )
-    ordered = found.set_index(keys)[names].reindex(pd.MultiIndex.from_frame(entities))
+    ordered: pd.DataFrame = found.set_index(keys)[names].reindex(pd.MultiIndex.from_frame(entities))
     return ordered.reset_index(drop=True)
 
 
@@ -149,6 +185,6 @@ def _require_features(empty: NDArray[np.bool_], labels: Labels) -> None:
         share = float(empty[here].mean())
         if share > MAX_FEATURELESS_SHARE:
             raise DatasetError(
-                f"{int(empty[here].sum())} of {int(here.sum())} accounts at risk on {cutoff} have no feature row in the "
-                "two days before; build the features for all days of the data first (`keepgrow features build`)"
+                f"{int(empty[here].sum())} of {int(here.sum())} accounts at risk on {cutoff} have no feature row in "
+                "the two days before; build the features for all days of the data first (`keepgrow features build`)"
             )

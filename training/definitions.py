@@ -90,31 +90,29 @@ class SplitDefinition(_Value):
         return self
 
 
-class BoosterConfiguration(_Value):
-    """One configuration of LightGBM that training tries."""
+class BoostingStage(_Value):
+    """One stage of boosting: how its trees grow, and how many there may be."""
 
     name: str
+    max_rounds: int = Field(ge=1, description="Most trees that all intervals of a head share.")
+    max_interval_rounds: int = Field(ge=0, description="Most trees of an interval's own, on top; 0 for none.")
     learning_rate: float = Field(gt=0, le=1)
     num_leaves: int = Field(ge=2, le=255)
     min_child_samples: int = Field(ge=1)
     feature_fraction: float = Field(default=1.0, gt=0, le=1)
-    bagging_fraction: float = Field(default=0.7, gt=0, le=1)
+    bagging_fraction: float = Field(default=1.0, gt=0, le=1)
     lambda_l1: float = Field(default=0.0, ge=0)
     lambda_l2: float = Field(default=1.0, ge=0)
     path_smooth: float = Field(default=0.0, ge=0)
 
 
 class ModelDefinition(_Value):
-    """What training may try, and how long."""
+    """How boosters are trained."""
 
     seed: int = 7
-    max_shared_rounds: int = Field(
-        default=150, ge=1, description="Of the booster that all intervals start from."
-    )
-    max_interval_rounds: int = Field(default=100, ge=1, description="Of each interval's own, on top.")
     early_stopping_rounds: int = Field(default=30, ge=1)
-    min_interval_events: int = Field(default=10, ge=1, description="Fewer events in a part: no own rounds.")
-    configurations: tuple[BoosterConfiguration, ...] = Field(min_length=1)
+    min_interval_events: int = Field(default=15, ge=1, description="Fewer events in a part: no own rounds.")
+    stages: tuple[BoostingStage, ...] = Field(min_length=1)
 
 
 class LeakageGuard(_Value):
@@ -154,11 +152,6 @@ class Definitions(_Value):
         if expected != TIER_TOP + 1:
             raise ValueError(f"tiers must cover 0 to {TIER_TOP}")
         return self
-
-    @property
-    def embargo_days(self) -> int:
-        """Days from a part's last cutoff to the end of its last label window: longest horizon and grace."""
-        return self.horizons_days[-1] + self.churn.grace_days
 
     def label_days(self, head: HeadName) -> int:
         """Return the days past a horizon's end that data must reach before the label of *head* is known."""

@@ -11,7 +11,7 @@ that the composed probability is the share of accounts that really do expand, no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -88,6 +88,22 @@ class Labels:
         """Return 1 where the event came within the horizon, 0 where it did not, NaN where that isn't known yet."""
         happened = (self.event_days[head] <= horizon_days).astype(np.float64)
         return np.where(self.observed_days[head] >= horizon_days, happened, np.nan)
+
+    def known_by(self, day: dt.date, definitions: Definitions) -> Labels:
+        """Return the labels as they could be told when *day* began; what came later is censored.
+
+        Args:
+            day: First day of which nothing is known.
+            definitions: Says how long after an interval's end its label is known.
+        """
+        reach = (np.datetime64(day, "D") - self.cutoff).astype("timedelta64[D]").astype(np.float64)
+        return replace(
+            self,
+            observed_days={
+                head: np.minimum(days, reach - definitions.label_days(head))
+                for head, days in self.observed_days.items()
+            },
+        )
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Labels:
         """Return the labels of *rows* (a mask or positions)."""

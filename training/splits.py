@@ -1,7 +1,8 @@
 """Which cutoffs exist, and which part of the time split each belongs to.
 
-Parts follow one another in time. Between the last cutoff of a part and the first of the next lies an embargo as long as
-the longest label window, so that no label of one part is decided by what happens in another.
+Parts follow one another in time, and each is labelled as on the day on which the next begins: what was not yet known
+then is censored. So every horizon has an embargo of its own length and the grace days, no label of one part is
+decided by what happens in another, and a part trains on all that somebody could have known on that day.
 """
 
 from __future__ import annotations
@@ -16,43 +17,54 @@ from training.errors import TooLittleDataError
 if TYPE_CHECKING:
     from training.definitions import Definitions
 
-_PARTS = 3
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the split.
+
+    Attributes:
+        cutoffs: Its cutoffs in order.
+        known_by: The first day of which nothing is known for labels of this part.
+    """
+
+    cutoffs: tuple[dt.date, ...]
+    known_by: dt.date
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Cutoffs of each part, each in order.
+    """The parts of the time split.
 
     Attributes:
-        train: Cutoffs for fitting while configuration and calibration are chosen.
-        validation: Cutoffs for early stopping, choice and calibration.
-        test: Cutoffs for the reported figures, used for nothing else. The longest horizon isn't known yet at the last.
-        refit: Cutoffs that the final boosters may be trained on: all whose label windows end before the test.
-        embargo_days: Days from a part's last cutoff to the next part's first, at least.
-        label_end: First day on which nothing is known any more.
+        train: For fitting while rounds and calibration are chosen.
+        validation: For early stopping, thresholds and calibration.
+        test: For the reported figures, used for nothing else.
+        refit: What the final boosters are fitted to: all that was known when the test begins, or the training part.
+        embargo_days: Days from a part's last cutoff to the next part's first, at least: the shortest horizon and the
+            grace days. A longer horizon's label is used only where it, too, was known by then.
     """
 
-    train: tuple[dt.date, ...]
-    validation: tuple[dt.date, ...]
-    test: tuple[dt.date, ...]
-    refit: tuple[dt.date, ...]
+    train: Part
+    validation: Part
+    test: Part
+    refit: Part
     embargo_days: int
-    label_end: dt.date
 
     @property
     def cutoffs(self) -> tuple[dt.date, ...]:
         """All cutoffs of any part, in order."""
-        return tuple(sorted({*self.train, *self.validation, *self.test, *self.refit}))
+        parts = (self.train, self.validation, self.test, self.refit)
+        return tuple(sorted({day for part in parts for day in part.cutoffs}))
 
     @property
     def window(self) -> TrainingWindow:
         """First and last cutoff of each part, as the manifest states them."""
         return TrainingWindow(
-            train=(self.train[0], self.train[-1]),
-            validation=(self.validation[0], self.validation[-1]),
-            test=(self.test[0], self.test[-1]),
+            train=(self.train.cutoffs[0], self.train.cutoffs[-1]),
+            validation=(self.validation.cutoffs[0], self.validation.cutoffs[-1]),
+            test=(self.test.cutoffs[0], self.test.cutoffs[-1]),
             embargo_days=self.embargo_days,
-            label_end=self.label_end,
+            label_end=self.test.known_by,
         )
 
 
@@ -60,8 +72,7 @@ def split_by_time(first_day: dt.date, end_day: dt.date, definitions: Definitions
     """Lay cutoffs over the data and divide them in time.
 
     Cutoffs stand `cutoff_every_days` apart: on `test_from` if it is given, else so that the label of the shortest
-    horizon of the last one is just known. A test cutoff needs the label of the shortest horizon, so that the longer
-    ones are judged on fewer cutoffs.
+    horizon of the last one is just known. Shares count cutoffs whose longest horizon is known.
 
     Args:
         first_day: First day of the data.
@@ -69,50 +80,59 @@ def split_by_time(first_day: dt.date, end_day: dt.date, definitions: Definitions
         definitions: Horizons, grace days, shares or dates.
 
     Raises:
-        TooLittleDataError: A part has no cutoff; the message says how many days of data would be enough.
+        TooLittleDataError: A part has no cutoff whose labels are known for every horizon; the message says how many
+            days of data are enough.
     """
     rules = definitions.split
-    embargo = definitions.embargo_days
     step = rules.cutoff_every_days
+    longest = definitions.horizons_days[-1] + definitions.churn.grace_days
+    shortest = definitions.horizons_days[0] + definitions.churn.grace_days
     label_end = end_day + dt.timedelta(days=1)
-    earliest = first_day + dt.timedelta(days=rules.warm_up_days)
-    latest = label_end - dt.timedelta(days=definitions.horizons_days[0] + definitions.churn.grace_days)
-    grid = _grid(earliest, latest, step, rules.test_from or latest)
-    full = [day for day in grid if day + dt.timedelta(days=embargo) <= label_end]
-    skipped = max(0, -(-embargo // step) - 1)
-    share = max(_PARTS, len(full) - 2 * skipped)
-    test_from = rules.test_from or _first_of_last(full, max(1, round(share * rules.test_fraction)))
-    before_test = [day for day in full if test_from and day + dt.timedelta(days=embargo) <= test_from]
+    latest = label_end - dt.timedelta(days=shortest)
+    grid = _grid(first_day + dt.timedelta(days=rules.warm_up_days), latest, step, rules.test_from or latest)
+
+    def known(days: list[dt.date], by: dt.date | None, window: int) -> list[dt.date]:
+        return [day for day in days if by is not None and day + dt.timedelta(days=window) <= by]
+
+    full = known(grid, label_end, longest)
+    share = max(1, len(full) - 2 * (longest // step))
+    test_from = rules.test_from or _first_of_last(full, round(share * rules.test_fraction))
+    full_before = known(grid, test_from, longest)
     validation_from = rules.validation_from or _first_of_last(
-        before_test, max(1, round(share * rules.validation_fraction))
+        full_before, round(share * rules.validation_fraction)
     )
-    validation = [day for day in before_test if validation_from and day >= validation_from]
-    train = [day for day in before_test if validation and day + dt.timedelta(days=embargo) <= validation[0]]
     test = [day for day in grid if test_from and day >= test_from]
-    if not (train and validation and test and any(day in full for day in test)):
-        needed = rules.warm_up_days + 3 * embargo + 3 * step
+    before = known(grid, test_from, shortest)
+    validation = [day for day in before if validation_from and day >= validation_from]
+    train = known(grid, validation_from, shortest)
+    fully = {
+        "training": len(known(train, validation_from, longest)),
+        "validation": len(known(validation, test_from, longest)),
+        "test": len(known(test, label_end, longest)),
+    }
+    if test_from is None or validation_from is None or not all(fully.values()):
         raise TooLittleDataError(
-            f"the data from {first_day} to {end_day} ({(label_end - first_day).days} days) leaves {len(train)} training, "
-            f"{len(validation)} validation and {sum(day in full for day in test)} fully labelled test cutoffs, with an "
-            f"embargo of {embargo} days between parts and a cutoff every {step} days. {needed} days are enough; shorter "
-            "horizons, fewer warm-up days or closer cutoffs (`split` in the definitions) need less."
+            f"the data from {first_day} to {end_day} ({(label_end - first_day).days} days) leaves "
+            + ", ".join(f"{count} {part}" for part, count in fully.items())
+            + f" cutoffs of which all horizons are known, with a label window of {longest} days and a cutoff every "
+            f"{step} days. {rules.warm_up_days + 3 * longest + 3 * step} days are enough; shorter horizons, fewer "
+            "warm-up days or closer cutoffs (`split` in the definitions) need less."
         )
+    trained = Part(tuple(train), validation_from)
     return Split(
-        train=tuple(train),
-        validation=tuple(validation),
-        test=tuple(test),
-        refit=tuple(before_test) if rules.refit_on_validation else tuple(train),
-        embargo_days=embargo,
-        label_end=label_end,
+        train=trained,
+        validation=Part(tuple(validation), test_from),
+        test=Part(tuple(test), label_end),
+        refit=Part(tuple(before), test_from) if rules.refit_on_validation else trained,
+        embargo_days=shortest,
     )
 
 
 def _grid(earliest: dt.date, latest: dt.date, step: int, anchor: dt.date) -> list[dt.date]:
-    offset = (anchor - earliest).days % step
-    first = earliest + dt.timedelta(days=offset)
+    first = earliest + dt.timedelta(days=(anchor - earliest).days % step)
     count = max(0, (latest - first).days // step + 1)
     return [first + dt.timedelta(days=step * index) for index in range(count)]
 
 
 def _first_of_last(days: list[dt.date], count: int) -> dt.date | None:
-    return days[-min(count, len(days))] if days else None
+    return days[-max(1, min(count, len(days)))] if days else None

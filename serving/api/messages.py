@@ -17,6 +17,7 @@ from serving.api.problems import (
     MALFORMED_BODY,
     UNSUPPORTED_MEDIA_TYPE,
     ProblemError,
+    overloaded,
 )
 
 Scope = MutableMapping[str, Any]
@@ -28,6 +29,7 @@ JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 DRAIN_BYTES = 32 << 20
 DRAIN_SECONDS = 0.4
+CLOSE = (b"connection", b"close")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -35,6 +37,19 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 class ClientGoneError(Exception):
     """The client closed the connection before its request was complete; nobody waits for an answer."""
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """Bodies that are still arriving: slow senders may pile up so much together, and no more.
+
+    Attributes:
+        most_bytes: How much that is.
+        bytes: How much it is now.
+    """
+
+    most_bytes: int
+    bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +63,7 @@ class Request:
         parameters: Parts of the path that the route names, decoded.
         request_id: The client's `X-Request-Id` if it is well formed, else one of our own.
         traceparent: The client's W3C `traceparent` if it is well formed.
+        body: The body, once `load` has read it.
     """
 
     method: str
@@ -57,6 +73,7 @@ class Request:
     parameters: Mapping[str, str] = field(default_factory=dict)
     request_id: bytes = b""
     traceparent: bytes | None = None
+    body: bytes | None = None
 
     @classmethod
     def from_scope(cls, scope: Scope, receive: Receive) -> Request:
@@ -77,6 +94,19 @@ class Request:
             traceparent=traceparent,
         )
 
+    async def load(self, limit: int, seconds: float, arrivals: Arrivals) -> None:
+        """Read the body, before the request takes a place among those that are worked on.
+
+        Args:
+            limit: Most bytes that are read.
+            seconds: Longest time that the client may take.
+            arrivals: What all bodies that are under way share.
+
+        Raises:
+            ProblemError: The body is too large, too slow, or too much is under way.
+        """
+        self.body = await self._body(limit, seconds, arrivals)
+
     async def json(self, limit: int, seconds: float) -> Any:  # noqa: ANN401 -- any JSON value
         """Return the body's JSON value.
 
@@ -90,19 +120,19 @@ class Request:
         declared = self.headers.get(b"content-type", b"")
         if declared.partition(b";")[0].strip().lower() != JSON:
             raise ProblemError(UNSUPPORTED_MEDIA_TYPE, "Send the body with `Content-Type: application/json`.")
-        body = await self._body(limit, seconds)
+        body = self.body if self.body is not None else await self._body(limit, seconds, Arrivals(limit))
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ProblemError(MALFORMED_BODY, f"The body is not JSON: {error}.") from error
 
-    async def _body(self, limit: int, seconds: float) -> bytes:
+    async def _body(self, limit: int, seconds: float, arrivals: Arrivals) -> bytes:
         length = self.headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
             await self._drain()
             raise _too_large(limit)
         parts: list[bytes] = []
-        size = 0
+        size = held = 0
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -116,8 +146,16 @@ class Request:
                     parts.append(part)
                     if not message.get("more_body", False):
                         return parts[0] if len(parts) == 1 else b"".join(parts)
+                    held += len(part)
+                    arrivals.bytes += len(part)
+                    if arrivals.bytes > arrivals.most_bytes:
+                        raise overloaded(1, CLOSE)
         except TimeoutError as error:
-            raise ProblemError(BODY_TOO_SLOW, f"The body did not arrive within {seconds:g} s.") from error
+            raise ProblemError(
+                BODY_TOO_SLOW, f"The body did not arrive within {seconds:g} s.", headers=(CLOSE,)
+            ) from error
+        finally:
+            arrivals.bytes -= held
         parts.clear()
         await self._drain()
         raise _too_large(limit)
@@ -137,9 +175,7 @@ class Request:
 
 
 def _too_large(limit: int) -> ProblemError:
-    return ProblemError(
-        BODY_TOO_LARGE, f"The body is larger than {limit} bytes.", headers=((b"connection", b"close"),)
-    )
+    return ProblemError(BODY_TOO_LARGE, f"The body is larger than {limit} bytes.", headers=(CLOSE,))
 
 
 @dataclass(slots=True)

@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 async def get(_state: ServingState, _request: Request) -> Response:
     """Answer with all metrics of all workers."""
-    return Response(exposition(), content_type=CONTENT_TYPE.encode())
+    return Response(await exposition(), content_type=CONTENT_TYPE.encode())

@@ -147,12 +147,12 @@ def unknown_account(account_id: str) -> ProblemError:
     )
 
 
-def overloaded(retry_after_seconds: int) -> ProblemError:
+def overloaded(retry_after_seconds: int, *headers: tuple[bytes, bytes]) -> ProblemError:
     """Return the problem of a request that came while too many were in flight."""
     return ProblemError(
         OVERLOADED,
         "The worker is at its limit of requests in flight.",
-        headers=((b"retry-after", str(retry_after_seconds).encode()),),
+        headers=((b"retry-after", str(retry_after_seconds).encode()), *headers),
     )
 
 

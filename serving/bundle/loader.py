@@ -6,7 +6,7 @@ What does not fit is refused here, when the service starts, and never found out 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ _LOG_ERRORS_ONLY = 3
 _TENSOR_BYTES = 16 << 20  # the largest intermediate tensor of one call; larger calls are cut into chunks
 _MAX_CHUNK_ROWS = 4096
 _WARM_UP_ROWS = (1, 1, 16)
+_YES, _NO = np.array(True), np.array(False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class Bundle:
     contributions_output: str
     chunk_rows: int
     explained_chunk_rows: int
+    _names: list[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """List the graph's outputs once."""
+        object.__setattr__(self, "_names", [*self.outputs.values(), self.contributions_output])
 
     def run(self, matrix: NDArray[np.float64], *, contributions: bool) -> Outputs:
         """Run the graph; memory is bounded whatever the number of rows.
@@ -84,23 +90,29 @@ class Bundle:
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:  # noqa: PLR2004 -- rows and columns
             raise ValueError(f"the matrix has shape {matrix.shape}; it should have {self.n_features} columns")
-        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-        names = list(self.outputs.values())
-        if contributions:
-            names.append(self.contributions_output)
+        names = self._names if contributions else self._names[:-1]
         size = self.explained_chunk_rows if contributions else self.chunk_rows
-        explain, name = np.array(contributions), self.manifest.input_name
-        parts = [
-            self.session.run(names, {name: matrix[start : start + size], EXPLAIN_NAME: explain})
-            for start in range(0, max(len(matrix), 1), size)
-        ]
-        arrays = (
-            parts[0] if len(parts) == 1 else [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
-        )
+        explain = _YES if contributions else _NO
+        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+        if len(matrix) <= size:
+            arrays = self.session.run(names, {self.manifest.input_name: matrix, EXPLAIN_NAME: explain})
+        else:
+            parts = [
+                self.session.run(
+                    names,
+                    {self.manifest.input_name: matrix[start : start + size], EXPLAIN_NAME: explain},
+                )
+                for start in range(0, len(matrix), size)
+            ]
+            arrays = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
         return Outputs(
             probabilities=dict(zip(self.outputs, arrays, strict=False)),
             contributions=arrays[-1] if contributions else None,
         )
+
+    def run_explained(self, matrix: NDArray[np.float64]) -> Outputs:
+        """Run the graph with contributions; see `run`."""
+        return self.run(matrix, contributions=True)
 
     def warm_up(self) -> None:
         """Run the graph a few times, so that the first caller does not pay for its first allocations."""

@@ -1,4 +1,4 @@
-"""The link to the online store that a URL asks for: shared connections to one server, a pool to several."""
+"""The link to the online store that a URL asks for: one server, a master behind Sentinels, or a Cluster."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from serving.errors import ServingError
-from serving.features.pooled import PooledClient
+from serving.features.cluster import ClusterLink
+from serving.features.sentinel import SentinelLink
 from serving.features.wire import ServerAddress, SharedConnections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SINGLE: Final = ("redis", "rediss", "unix")
-SEVERAL: Final = ("redis+sentinel", "redis+cluster")
+SENTINEL: Final = "redis+sentinel"
+CLUSTER: Final = "redis+cluster"
 
 
 class StoreLink(Protocol):
@@ -22,8 +24,11 @@ class StoreLink(Protocol):
     async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
         """Return the values of the link's fields for each key, in one round trip."""
 
+    async def ping(self, key: bytes, deadline_seconds: float) -> None:
+        """Return if *key* can be read, or of several servers if any is fit to be read."""
+
     async def call(self, words: Sequence[bytes], deadline_seconds: float) -> object:
-        """Return the reply to any one command."""
+        """Return the reply to any one command; of a Cluster always the same node's."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -39,8 +44,12 @@ def make_link(url: str, fields: Sequence[bytes]) -> StoreLink:
     try:
         if scheme in SINGLE:
             return SharedConnections(ServerAddress.parse(url), fields)
-        if scheme in SEVERAL:
-            return PooledClient(url, fields)
+        if scheme == SENTINEL:
+            return SentinelLink(url, fields)
+        if scheme == CLUSTER:
+            return ClusterLink(url, fields)
     except ValueError as error:
         raise ServingError(f"REDIS_URL can't be used: {error}") from error
-    raise ServingError(f"REDIS_URL begins with {scheme!r}; it may be {', '.join((*SINGLE, *SEVERAL))}")
+    raise ServingError(
+        f"REDIS_URL begins with {scheme!r}; it may be {', '.join((*SINGLE, SENTINEL, CLUSTER))}"
+    )

@@ -1,8 +1,8 @@
 """Replies of the online store to matrix, ages and context, every value of every account looked at once.
 
-The fields are asked for grouped by type, so that a group of an account is decoded at once: doubles by one
-unpacking of their joined bytes, everything else by a table from bytes to values, since numbers of days,
-flags, plans and times repeat from account to account.
+The fields are asked for grouped by type, so that a group is decoded at once: doubles by one look at their joined
+bytes, everything else by a table from bytes to values, since numbers of days, flags, plans and times repeat from
+account to account. Few accounts are decoded row by row; many column by column, which takes half as long.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from operator import getitem, itemgetter
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
@@ -27,12 +27,17 @@ from serving.features.values import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from feature_repo.contract import ContractFeature, FeatureContract
 
 Reply = Sequence[bytes | None]
+_Decoded: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64], tuple[dict[str, ContextValue], ...]]"
 NAN: Final = float("nan")
 NULL_DOUBLE: Final = struct.pack("<Bd", DOUBLE_TAG, NAN)
 REMEMBERED: Final = 16_384
+MANY: Final = 12
+_SERIALIZED_DOUBLE: Final = np.dtype([("tag", "u1"), ("value", "<f8")])
 DECODERS: Final[dict[str, Callable[[bytes], ContextValue]]] = {
     "Float64": decode_float,
     "Int64": decode_int,
@@ -129,7 +134,9 @@ class RowDecoder:
         self._told_tables = tuple(told[f.dtype] for f in (*texts, *policy))
         self._times = Remembered(decode_time, NAN, empty=0.0)
         place = {feature.name: index for index, feature in enumerate(self._features)}
-        self._in_order = _picker([place[feature.name] for feature in model])
+        places = [place[feature.name] for feature in model]
+        self._in_order = _picker(places)
+        self._places = np.array(places, dtype=np.intp)
 
     def decode(self, account_ids: Sequence[str], replies: Sequence[Reply]) -> FeatureRows:
         """Return the features of the accounts.
@@ -142,32 +149,70 @@ class RowDecoder:
             StoreFormatError: A value's bytes are not of the type that the contract says; the first such
                 value.
         """
-        matrix, as_of, context = [], [], []
-        floats_end, others_end, features_end = self._floats_end, self._others_end, self._features_end
-        columns_end, times = self._columns_end, self._times.__getitem__
         try:
-            for reply in replies:
-                doubles = b"".join([value or NULL_DOUBLE for value in reply[:floats_end]])
-                if doubles[::DOUBLE_BYTES] != self._float_tags:
-                    self._raise_first_mismatch(account_ids, replies)
-                numbers = (
-                    *self._unpack_floats(doubles),
-                    *map(getitem, self._tables, reply[floats_end:columns_end]),
-                )
-                matrix.append(self._in_order(numbers))
-                told = map(getitem, self._told_tables, reply[others_end:features_end])
-                context.append(dict(zip(self._told_names, told, strict=True)))
-                as_of.append([*map(times, reply[features_end:])])
+            matrix, as_of, context = (
+                self._by_column(replies) if len(replies) >= MANY else self._by_row(replies)
+            )
         except (ValueError, struct.error):
             self._raise_first_mismatch(account_ids, replies)
             raise
-        n = len(account_ids)
         return FeatureRows(
             account_ids=tuple(account_ids),
             known=np.array([reply.count(None) < len(reply) for reply in replies], dtype=np.bool_),
-            matrix=np.array(matrix, dtype=np.float64).reshape(n, columns_end),
-            as_of=np.array(as_of, dtype=np.float64).reshape(n, len(self._views)),
-            context=tuple(context),
+            matrix=matrix,
+            as_of=as_of,
+            context=context,
+        )
+
+    def _by_row(self, replies: Sequence[Reply]) -> _Decoded:
+        matrix, as_of, context = [], [], []
+        floats_end, others_end, features_end = self._floats_end, self._others_end, self._features_end
+        columns_end, times = self._columns_end, self._times.__getitem__
+        for reply in replies:
+            doubles = b"".join([value or NULL_DOUBLE for value in reply[:floats_end]])
+            if doubles[::DOUBLE_BYTES] != self._float_tags:
+                raise ValueError("not all of them are doubles")
+            numbers = (
+                *self._unpack_floats(doubles),
+                *map(getitem, self._tables, reply[floats_end:columns_end]),
+            )
+            matrix.append(self._in_order(numbers))
+            told = map(getitem, self._told_tables, reply[others_end:features_end])
+            context.append(dict(zip(self._told_names, told, strict=True)))
+            as_of.append([*map(times, reply[features_end:])])
+        n = len(replies)
+        return (
+            np.array(matrix, dtype=np.float64).reshape(n, columns_end),
+            np.array(as_of, dtype=np.float64).reshape(n, len(self._views)),
+            tuple(context),
+        )
+
+    def _by_column(self, replies: Sequence[Reply]) -> _Decoded:
+        n = len(replies)
+        columns = list(zip(*replies, strict=True))
+        joined = b"".join(
+            [value or NULL_DOUBLE for column in columns[: self._floats_end] for value in column]
+        )
+        if len(joined) != self._floats_end * n * DOUBLE_BYTES:
+            raise ValueError("not all of them are doubles")
+        doubles = np.frombuffer(joined, dtype=_SERIALIZED_DOUBLE)
+        if (doubles["tag"] != DOUBLE_TAG).any():
+            raise ValueError("not all of them are doubles")
+        numbers = np.empty((self._columns_end, n), dtype=np.float64)
+        numbers[: self._floats_end] = doubles["value"].reshape(self._floats_end, n)
+        for place, table in enumerate(self._tables, self._floats_end):
+            numbers[place] = list(map(table.__getitem__, columns[place]))
+        told_columns = columns[self._others_end : self._features_end]
+        told = [
+            map(table.__getitem__, column)
+            for table, column in zip(self._told_tables, told_columns, strict=True)
+        ]
+        names, times = self._told_names, self._times.__getitem__
+        as_of = np.array([list(map(times, column)) for column in columns[self._features_end :]])
+        return (
+            np.ascontiguousarray(numbers[self._places].T),
+            np.ascontiguousarray(as_of.reshape(len(self._views), n).T),
+            tuple([dict(zip(names, row, strict=True)) for row in zip(*told, strict=True)]) or ({},) * n,
         )
 
     def require_every_feature(self, account_ids: Sequence[str], replies: Sequence[Reply]) -> None:

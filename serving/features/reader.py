@@ -81,20 +81,21 @@ class OnlineReader:
         return self._decoder.decode(account_ids, cast("Sequence[Reply]", replies))
 
     async def ping(self, deadline_seconds: float = DEFAULT_DEADLINE_SECONDS) -> None:
-        """Return if the store answers.
+        """Return if the store answers reads.
 
         Raises:
             StoreUnavailable: It does not, or it refuses.
         """
-        reply = await self._link.call([b"PING"], deadline_seconds)
-        if isinstance(reply, hiredis.ReplyError):
-            raise StoreUnavailable(f"the online store refuses: {reply}")
+        await self._link.ping(self._keys.key(""), deadline_seconds)
 
-    async def check_store(self, deadline_seconds: float = DEFAULT_DEADLINE_SECONDS) -> None:
+    async def check_store(self, deadline_seconds: float = DEFAULT_DEADLINE_SECONDS) -> list[str]:
         """Compare some accounts of the store with the contract; a store without accounts passes.
 
         Args:
             deadline_seconds: Longest time to wait for each round trip.
+
+        Returns:
+            The accounts that were looked at.
 
         Raises:
             StoreUnavailable: The store did not answer in time.
@@ -114,13 +115,14 @@ class OnlineReader:
                 break
         keys = keys[:SAMPLED_ACCOUNTS]
         if not keys:
-            return
+            return []
         names = [self._keys.account_id(key) for key in keys]
         replies = await self._link.read(keys, deadline_seconds)
         self._require_values(names, replies)
         rows = cast("Sequence[Reply]", replies)
         self._decoder.decode(names, rows)
         self._decoder.require_every_feature(names, rows)
+        return names
 
     async def close(self) -> None:
         """Close the connections; a later read opens them anew."""

@@ -1,7 +1,8 @@
 """One Redis server through few connections that many requests share, instead of a pool that lends them out.
 
 Requests are written as they come and replies are handed out in order, so a read costs one write, one read and
-no waiting for a free connection. It measures half of what a pooled client costs.
+no waiting for a free connection. It measures half of what a pooled client costs. Sentinel and Cluster are read
+through the same connections (`sentinel.py`, `cluster.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 BULK_KEYS: Final = 16
 DEFAULT_PORT: Final = 6379
+ASKING: Final = b"*1\r\n$6\r\nASKING\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: str) -> None:
         self._server = server
         self._parser = hiredis.Reader()
-        self._waiting: deque[tuple[asyncio.Future[list[object]], int, list[object]]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[list[object]], int, list[object], float]] = deque()
         self._transport: asyncio.Transport | None = None
         self.replies_received = 0
 
@@ -92,6 +94,10 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether commands can be sent."""
         return self._transport is not None and not self._transport.is_closing()
+
+    def oldest_seconds(self) -> float:
+        """Return for how long the command that has waited longest has waited; 0 if none waits."""
+        return asyncio.get_running_loop().time() - self._waiting[0][3] if self._waiting else 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember where to write to."""
@@ -103,7 +109,7 @@ class Connection(asyncio.Protocol):
         try:
             while (reply := self._parser.gets()) is not False:
                 self.replies_received += 1
-                future, count, replies = self._waiting[0]
+                future, count, replies, _ = self._waiting[0]
                 replies.append(reply)
                 if len(replies) == count:
                     self._waiting.popleft()
@@ -116,7 +122,7 @@ class Connection(asyncio.Protocol):
         """Tell everybody who still waits."""
         self._transport = None
         while self._waiting:
-            future, _, _ = self._waiting.popleft()
+            future, *_ = self._waiting.popleft()
             if not future.done():
                 future.set_exception(
                     ConnectionResetError(f"{self._server} closed the connection: {exc or 'end'}")
@@ -130,8 +136,9 @@ class Connection(asyncio.Protocol):
         """
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError(f"the connection to {self._server} is closed")
-        future: asyncio.Future[list[object]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((future, count, []))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[object]] = loop.create_future()
+        self._waiting.append((future, count, [], loop.time()))
         self._transport.write(commands)
         return future
 
@@ -144,14 +151,17 @@ class Connection(asyncio.Protocol):
 class SharedConnections:
     """A store link to one server: short reads share one connection and long ones another."""
 
-    def __init__(self, address: ServerAddress, fields: Sequence[bytes]) -> None:
+    def __init__(self, address: ServerAddress, fields: Sequence[bytes], name: str = "") -> None:
         """Describe the link; it connects when it is first used.
 
         Args:
             address: The server.
             fields: Hash fields that every read asks for.
+            name: What errors call the server, if not by its address.
         """
         self._address = address
+        self._name = name or str(address)
+        self._dialled = address
         self._open: dict[bool, Connection] = {}
         self._locks = {False: asyncio.Lock(), True: asyncio.Lock()}
         body = b"".join(b"$%d\r\n%b\r\n" % (len(field), field) for field in fields)
@@ -167,6 +177,26 @@ class SharedConnections:
         head, body = self._head, self._body
         commands = b"".join([b"%b%d\r\n%b%b" % (head, len(key), key, body) for key in keys])
         return await self._ask(commands, len(keys), deadline_seconds)
+
+    async def read_asking(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
+        """Return what `read` does, from a node of a Cluster that is still importing the keys.
+
+        Raises:
+            StoreUnavailable: The server did not answer in time.
+        """
+        head, body = self._head, self._body
+        commands = b"".join([b"%b%b%d\r\n%b%b" % (ASKING, head, len(key), key, body) for key in keys])
+        return (await self._ask(commands, 2 * len(keys), deadline_seconds))[1::2]
+
+    async def ping(self, key: bytes, deadline_seconds: float) -> None:
+        """Return if *key* can be read: a server that answers PING need not be one that can be read.
+
+        Raises:
+            StoreUnavailable: The server did not answer in time, or it refuses.
+        """
+        reply = (await self.read((key,), deadline_seconds))[0]
+        if not isinstance(reply, list):
+            raise StoreUnavailable(f"the online store at {self._name} refuses: {reply!r}")
 
     async def call(self, words: Sequence[bytes], deadline_seconds: float) -> object:
         """Return the reply to any one command.
@@ -199,17 +229,17 @@ class SharedConnections:
                         if last_try:
                             raise
         except TimeoutError:
-            # Not one reply to anybody in all that time: the server hangs, and replies that come later are
-            # stale.
-            if connection is not None and connection.replies_received == seen:
+            # Not one reply to anybody in all that time: the server hangs. Or whoever has waited longest gave up
+            # as well: the server works for those who are gone, and would for ever. Begin anew in both cases.
+            if connection is not None and (
+                connection.replies_received == seen or connection.oldest_seconds() >= deadline_seconds
+            ):
                 connection.close()
             raise StoreUnavailable(
-                f"the online store at {self._address} did not answer within {deadline_seconds * 1000:.0f} ms"
+                f"the online store at {self._name} did not answer within {deadline_seconds * 1000:.0f} ms"
             ) from None
         except OSError as error:
-            raise StoreUnavailable(
-                f"the online store at {self._address} can't be reached: {error}"
-            ) from error
+            raise StoreUnavailable(f"the online store at {self._name} can't be reached: {error}") from error
         raise AssertionError("the last try returns or raises")
 
     async def _connect(self, bulk: bool) -> Connection:
@@ -226,8 +256,15 @@ class SharedConnections:
             self._open[bulk] = connection
             return connection
 
+    async def _locate(self) -> ServerAddress:
+        """Return where to connect to; asked anew for each connection."""
+        return self._address
+
     async def _dial(self) -> Connection:
-        address, loop = self._address, asyncio.get_running_loop()
+        address, loop = await self._locate(), asyncio.get_running_loop()
+        if address != self._dialled:
+            await self.close()
+            self._dialled = address
 
         def made() -> Connection:
             return Connection(str(address))
@@ -249,4 +286,4 @@ class SharedConnections:
             return
         for reply in await connection.send(b"".join(commands), len(commands)):
             if isinstance(reply, hiredis.ReplyError):
-                raise StoreUnavailable(f"the online store at {address} refuses: {reply}")
+                raise StoreUnavailable(f"the online store at {self._name} refuses: {reply}")

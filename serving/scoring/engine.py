@@ -10,23 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.errors import UnknownAccount
-from serving.scoring.evidence import weigh_evidence
+from serving.scoring.evidence import EvidenceScale
 from serving.scoring.result import AccountScore
 from serving.scoring.score import churn_risk_score, risk_tier
-from serving.scoring.signals import Signal, SignalTables, make_signal_tables, strongest_signals
+from serving.scoring.signals import SignalPair, SignalTables, make_signal_tables, strongest_signals
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from numpy.typing import NDArray
 
-    from feature_repo.contract import ContractView
-    from serving.bundle.loader import Bundle
-    from serving.features.rows import FeatureRows
+    from serving.bundle.loader import Bundle, Outputs
+    from serving.features.rows import ContextValue, FeatureRows
 
 ACCOUNT_AGE_FEATURE = "account_age_days"
 _PROBABILITY_DIGITS = 6
-_Signals = tuple[tuple[Signal, ...], tuple[Signal, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +37,7 @@ class ScoringTables:
         horizons: Horizon names (`30d`) per head.
         score_column: Column of the scored horizon in the score head's probabilities.
         age_column: Column of the account's age in the matrix; None if the model does not read it.
-        views: The contract's views.
+        evidence: Weighs evidence by the contract's views.
     """
 
     signals: SignalTables
@@ -47,7 +45,7 @@ class ScoringTables:
     horizons: dict[str, tuple[str, ...]]
     score_column: int
     age_column: int | None
-    views: tuple[ContractView, ...]
+    evidence: EvidenceScale
 
 
 @functools.lru_cache(maxsize=8)
@@ -63,7 +61,7 @@ def scoring_tables(bundle: Bundle) -> ScoringTables:
         horizons={head.name: tuple(f"{days}d" for days in head.horizons_days) for head in manifest.heads},
         score_column=score_head.horizons_days.index(manifest.score_horizon_days),
         age_column=names.index(ACCOUNT_AGE_FEATURE) if ACCOUNT_AGE_FEATURE in names else None,
-        views=manifest.contract.views,
+        evidence=EvidenceScale(manifest.contract.views),
     )
 
 
@@ -91,85 +89,110 @@ def score_rows(
     Raises:
         ValueError: *now* is naive, or the matrix does not have the contract's columns.
     """
-    if now.tzinfo is None:
-        raise ValueError(f"{now!r} has no time zone; ages would be off by the machine's")
-    tables = scoring_tables(bundle)
-    known = np.flatnonzero(rows.known).tolist()
-    everyone = len(known) == len(rows.account_ids)
-    matrix = rows.matrix if everyone else rows.matrix[known]
-    context = rows.context if everyone else tuple(rows.context[row] for row in known)
-    results: list[AccountScore | UnknownAccount] = (
-        [] if everyone else [UnknownAccount(account_id) for account_id in rows.account_ids]
-    )
-    if not known:
-        return results
-    outputs = bundle.run(matrix, contributions=signals)
-    reasons: list[_Signals] = (
-        [((), ())] * len(known)
-        if outputs.contributions is None
-        else strongest_signals(tables.signals, outputs.contributions, matrix, context)
-    )
-    batch = _Batch(
-        account_ids=tuple(rows.account_ids[row] for row in known),
-        as_of=(rows.as_of if everyone else rows.as_of[known]).tolist(),
-        ages=[math.nan] * len(known) if tables.age_column is None else matrix[:, tables.age_column].tolist(),
-        probabilities=outputs.probabilities,
-        reasons=reasons,
-    )
-    scored = _assemble(batch, tables, bundle, now.timestamp(), clock_label)
-    if everyone:
-        return list(scored)
-    for row, score in zip(known, scored, strict=True):
-        results[row] = score
-    return results
+    asked = Asked.of(rows)
+    if not asked.known:
+        require_zone(now)
+        return asked.answers([])
+    outputs = bundle.run(asked.matrix, contributions=signals)
+    return finish(asked, outputs, bundle, now, clock_label)
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """What is known of each of n known accounts before its score is put together."""
+class Asked:
+    """What the graph is asked about some rows: those of which the store holds something.
 
-    account_ids: tuple[str, ...]
-    as_of: list[list[float]]
-    ages: list[float]
-    probabilities: dict[str, NDArray[np.float64]]
-    reasons: list[_Signals]
+    Attributes:
+        rows: All of them.
+        known: The rows of which it does.
+        matrix: Shape (known, model features).
+    """
+
+    rows: FeatureRows
+    known: list[int]
+    matrix: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: FeatureRows) -> Asked:
+        """Return what to ask of *rows*."""
+        flags = rows.known.tolist()
+        if all(flags):
+            return cls(rows, list(range(len(flags))), rows.matrix)
+        known = [row for row, flag in enumerate(flags) if flag]
+        return cls(rows, known, rows.matrix[known])
+
+    @property
+    def everyone(self) -> bool:
+        """Whether something is known of every account."""
+        return len(self.known) == len(self.rows.account_ids)
+
+    def answers(self, scores: list[AccountScore]) -> list[AccountScore | UnknownAccount]:
+        """Return *scores*, and in between what is unknown."""
+        if self.everyone:
+            return list(scores)
+        results: list[AccountScore | UnknownAccount] = [
+            UnknownAccount(account_id) for account_id in self.rows.account_ids
+        ]
+        for row, score in zip(self.known, scores, strict=True):
+            results[row] = score
+        return results
 
 
-def _assemble(
-    batch: _Batch, tables: ScoringTables, bundle: Bundle, now: float, clock_label: str | None
-) -> list[AccountScore]:
-    exact = batch.probabilities[bundle.manifest.score_head][:, tables.score_column].tolist()
+def finish(
+    asked: Asked, outputs: Outputs, bundle: Bundle, now: dt.datetime, clock_label: str | None = None
+) -> list[AccountScore | UnknownAccount]:
+    """Return the scores that *outputs* are, which the graph gave for *asked*; see `score_rows`.
+
+    Raises:
+        ValueError: *now* is naive.
+    """
+    require_zone(now)
+    tables, rows, matrix = scoring_tables(bundle), asked.rows, asked.matrix
+    n = len(asked.known)
+    context: tuple[dict[str, ContextValue], ...]
+    if asked.everyone:
+        account_ids, context, as_of = rows.account_ids, rows.context, rows.as_of
+    else:
+        account_ids = tuple([rows.account_ids[row] for row in asked.known])
+        context = tuple([rows.context[row] for row in asked.known])
+        as_of = rows.as_of[asked.known]
+    reasons: list[SignalPair] = (
+        [((), ())] * n
+        if outputs.contributions is None
+        else strongest_signals(tables.signals, outputs.contributions, matrix, context)
+    )
+    exact = outputs.probabilities[bundle.manifest.score_head][:, tables.score_column].tolist()
     by_head = {
-        head: _by_horizon(tables.horizons[head], values) for head, values in batch.probabilities.items()
+        head: _by_horizon(tables.horizons[head], values) for head, values in outputs.probabilities.items()
     }
-    nothing: list[dict[str, float]] = [{} for _ in batch.account_ids]
+    nothing: list[dict[str, float]] = [{} for _ in account_ids]
     churn, upsell = by_head.get("churn", nothing), by_head.get("upsell", nothing)
-    tag, contract_hash = bundle.tag, bundle.manifest.contract_hash
+    ages = [math.nan] * n if tables.age_column is None else matrix[:, tables.age_column].tolist()
+    tag, contract_hash, seconds = bundle.tag, bundle.manifest.contract_hash, now.timestamp()
+    weigh, tiers = tables.evidence.weigh, tables.tiers
     scores = []
-    for row, account_id in enumerate(batch.account_ids):
+    for row, times in enumerate(as_of.tolist()):
         score = churn_risk_score(exact[row])
-        raising, lowering = batch.reasons[row]
+        raising, lowering = reasons[row]
+        evidence = weigh(times, seconds, account_age_days=ages[row], clock=clock_label)
         scores.append(
             AccountScore(
-                account_id=account_id,
-                churn_risk_score=score,
-                churn_risk_tier=tables.tiers[score],
-                churn_probability=churn[row],
-                upsell_probability=upsell[row],
-                raising=raising,
-                lowering=lowering,
-                evidence=weigh_evidence(
-                    tables.views, batch.as_of[row], now, account_age_days=batch.ages[row], clock=clock_label
-                ),
-                model=tag,
-                feature_contract=contract_hash,
+                account_ids[row], score, tiers[score], churn[row], upsell[row], raising, lowering, evidence,
+                tag, contract_hash,
             )
-        )
-    return scores
+        )  # fmt: skip
+    return asked.answers(scores)
+
+
+def require_zone(now: dt.datetime) -> None:
+    """Insist that *now* is aware.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if now.tzinfo is None:
+        raise ValueError(f"{now!r} has no time zone; ages would be off by the machine's")
 
 
 def _by_horizon(horizons: tuple[str, ...], values: NDArray[np.float64]) -> list[dict[str, float]]:
-    return [
-        {horizon: round(value, _PROBABILITY_DIGITS) for horizon, value in zip(horizons, line, strict=True)}
-        for line in values.tolist()
-    ]
+    rounded = np.round(values, _PROBABILITY_DIGITS).tolist()
+    return [dict(zip(horizons, line, strict=True)) for line in rounded]

@@ -7,6 +7,8 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 EvidenceStatus = Literal["full", "thin", "stale"]
 # The longest of the usual windows: a younger account has no complete month to compare anything with.
 NEW_ACCOUNT_DAYS = 28
+REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class ViewAge:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """What an account's score rests on.
 
@@ -67,6 +70,50 @@ class Evidence:
         if self.clock is not None:
             shown["clock"] = self.clock
         return shown
+
+    @functools.cached_property
+    def fragment(self) -> orjson.Fragment:
+        """The value as JSON, made once; accounts of one day share their evidence."""
+        return orjson.Fragment(orjson.dumps(self.to_dict()))
+
+
+class EvidenceScale:
+    """Weighs the evidence of one contract's accounts, and remembers what it found while that holds.
+
+    The rows of one day share their times, so within a second nearly all accounts have the same evidence.
+    """
+
+    def __init__(self, views: Sequence[ContractView]) -> None:
+        self._views = tuple(views)
+        self._found: dict[tuple[bool, str | None, tuple[float, ...]], tuple[float, float, Evidence]] = {}
+
+    def weigh(
+        self, as_of: Sequence[float], now: float, *, account_age_days: float, clock: str | None = None
+    ) -> Evidence:
+        """Return the evidence of one account; see `weigh_evidence` for the arguments."""
+        # Without a row a view's time is NaN, which equals nothing; -1 stands for it.
+        times = tuple([time if time == time else -1.0 for time in as_of])  # noqa: PLR0124 -- only NaN differs
+        key = (account_age_days < NEW_ACCOUNT_DAYS, clock, times)
+        known = self._found.get(key)
+        if known is not None and known[0] <= now < known[1]:
+            return known[2]
+        evidence = weigh_evidence(self._views, as_of, now, account_age_days=account_age_days, clock=clock)
+        if len(self._found) >= REMEMBERED:
+            self._found.clear()
+        self._found[key] = (now, self._holds_until(as_of, now), evidence)
+        return evidence
+
+    def _holds_until(self, as_of: Sequence[float], now: float) -> float:
+        """Return the first time at which an age shows another second, or a view goes stale."""
+        until = now + 1.0
+        for view, time in zip(self._views, as_of, strict=True):
+            if time <= now:
+                until = min(until, time + int(now - time) + 1.0)
+                if now <= time + view.limit_seconds:
+                    until = min(until, time + view.limit_seconds)
+            elif time > now:  # stamped after the clock: rare, and weighed each time
+                until = now
+        return until
 
 
 def weigh_evidence(

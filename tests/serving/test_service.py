@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -15,8 +16,14 @@ from typing import TYPE_CHECKING
 import bentoml
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from keepgrow.processes import running
+from serving.front_door import FrontDoor
 from tests.serving.world import NOW, account_ids
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 BENTOML = str(Path(sys.executable).parent / "bentoml")
 SERVE = [BENTOML, "serve", "serving.service:Keepgrow", "--host", "127.0.0.1"]
+UVICORN = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory", "--no-access-log"]
 BODY = {"account_id": "acme-0001"}
 
 
@@ -55,15 +63,20 @@ def served(command: list[str], env: dict[str, str], port: int) -> Iterator[str]:
     """Run a server and give its URL once it is ready."""
     url = f"http://127.0.0.1:{port}"
     with running([*command, "--port", str(port)], env) as process:
-        deadline = time.monotonic() + 90
-        while True:
-            assert process.poll() is None, "the server ended before it was ready"
-            assert time.monotonic() < deadline, "the server did not become ready"
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
-                    break
-            time.sleep(0.1)
+        until_ready(process, url)
         yield url
+
+
+def until_ready(process: subprocess.Popen, url: str) -> None:
+    """Wait until the server at *url* says that it is ready."""
+    deadline = time.monotonic() + 90
+    while True:
+        assert process.poll() is None, "the server ended before it was ready"
+        assert time.monotonic() < deadline, "the server did not become ready"
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                return
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +89,7 @@ def bento_url(world: World) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def uvicorn_url(world: World) -> Iterator[str]:
     """Return the URL of the app under plain uvicorn."""
-    command = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory", "--no-access-log"]
-    with served(command, environment(world), free_port()) as url:
+    with served(UVICORN, environment(world), free_port()) as url:
         yield url
 
 
@@ -179,3 +191,50 @@ def test_a_service_that_can_not_start_ends_and_says_why(
     assert done.returncode != 0
     assert says in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [SERVE, UVICORN], ids=["bentoml", "uvicorn"])
+def test_a_request_under_way_is_answered_before_the_service_ends(world: World, command: list[str]) -> None:
+    """After SIGTERM, a request whose body was still to come is answered in full; then the process ends."""
+    port = free_port()
+    content = b'{"account_id": "acme-0001"}'
+    head = (
+        b"POST /v1/score HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\n\r\n" % len(content)
+    )
+    with running([*command, "--port", str(port)], environment(world)) as process:
+        until_ready(process, f"http://127.0.0.1:{port}")
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.settimeout(20)
+            client.sendall(head + content[:5])
+            time.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            client.sendall(content[5:])
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        process.wait(20)
+
+
+async def test_the_front_door_steps_before_what_bentoml_puts_before_it() -> None:
+    """Once started, requests reach the app without passing the middlewares that stood before the door."""
+    passed: list[str] = []
+
+    class Before:
+        def __init__(self, app: object) -> None:
+            self.app = app
+
+        async def __call__(self, scope: dict, receive: object, send: object) -> None:
+            passed.append(scope.get("path", scope["type"]))
+            await self.app(scope, receive, send)
+
+    async def front(_scope: object, _receive: object, send: object) -> None:
+        await PlainTextResponse("ours")(_scope, _receive, send)
+
+    behind = Starlette(
+        routes=[Route("/score", lambda _: PlainTextResponse("theirs"))],
+        middleware=[Middleware(Before), Middleware(FrontDoor, front=front)],
+    )
+    with TestClient(behind) as client:
+        assert client.get("/v1/score").text == "ours"
+        assert client.get("/score").text == "theirs"
+    assert passed == ["lifespan", "/score"]

@@ -11,7 +11,7 @@ from training.evaluation import metrics
 from training.evaluation.bootstrap import AccountBootstrap, Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -72,11 +72,7 @@ def evaluate(rows: TestRows, *, samples: int, seed: int) -> dict[str, Any]:
     }
     ours = rows.probabilities[OURS]
     gains = {
-        name: bootstrap.estimate(
-            lambda weight, other=probability: (
-                metrics.roc_auc(rows.label, ours, weight) - metrics.roc_auc(rows.label, other, weight)
-            )
-        ).as_dict()
+        name: bootstrap.estimate(_auc_gain(rows.label, ours, probability)).as_dict()
         for name, probability in rows.probabilities.items()
         if name != OURS
     }
@@ -92,6 +88,12 @@ def evaluate(rows: TestRows, *, samples: int, seed: int) -> dict[str, Any]:
         "models": models,
         "roc_auc_gain": gains,
     }
+
+
+def _auc_gain(
+    label: NDArray[np.float64], ours: NDArray[np.float64], other: NDArray[np.float64]
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    return lambda weight: metrics.roc_auc(label, ours, weight) - metrics.roc_auc(label, other, weight)
 
 
 def _figures(

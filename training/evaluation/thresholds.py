@@ -32,7 +32,7 @@ class Threshold:
 def clopper_pearson_low(
     hits: NDArray[np.float64], flagged: NDArray[np.float64], confidence: float
 ) -> NDArray[np.float64]:
-    """Return the one-sided lower bound of a share (Clopper and Pearson 1934), elementwise; 0 where there are no hits."""
+    """Return the one-sided lower bound of a share (Clopper and Pearson 1934), elementwise; 0 without hits."""
     with np.errstate(invalid="ignore"):
         low = beta.ppf(1 - confidence, hits, flagged - hits + 1)
     return np.asarray(np.where(hits > 0, low, 0.0), dtype=np.float64)

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from training.heads.calibration import calibrated_log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from training.definitions import BoosterConfiguration
+    from numpy.typing import NDArray
+
+    from training.definitions import BoostingStage
 
 _BINNING: dict[str, Any] = {
     "max_bin": 127,
@@ -101,9 +102,9 @@ class BoosterRows:
         return calibrated_log_loss(margin, self.periods.event, self.periods.weight)
 
 
-def parameters(configuration: BoosterConfiguration, *, seed: int, num_threads: int) -> dict[str, Any]:
-    """Return LightGBM parameters for *configuration*."""
-    chosen = configuration.model_dump(exclude={"name"})
+def parameters(stage: BoostingStage, *, seed: int, num_threads: int) -> dict[str, Any]:
+    """Return LightGBM parameters for *stage*."""
+    chosen = stage.model_dump(exclude={"name", "max_rounds", "max_interval_rounds"})
     return {**_FIXED, **chosen, "seed": seed, "num_threads": num_threads}
 
 
@@ -152,11 +153,11 @@ def fit_with_early_stopping(
 def fit_rounds(
     train: BoosterRows, params: dict[str, Any], rounds: int, base: lgb.Booster | None = None
 ) -> lgb.Booster:
-    """Return a booster of *rounds* rounds in all, those of *base* included."""
-    held = base.num_trees() if base is not None else 0
-    if base is not None and rounds <= held:
+    """Return a booster of *rounds* rounds after those of *base*; *base* itself if there are none."""
+    if base is not None and not rounds:
         return base
-    return frozen(lgb.train(params, train.dataset(), num_boost_round=rounds - held, init_model=base), rounds)
+    booster = lgb.train(params, train.dataset(), num_boost_round=rounds, init_model=base)
+    return frozen(booster, booster.num_trees())
 
 
 def frozen(booster: lgb.Booster, rounds: int) -> lgb.Booster:

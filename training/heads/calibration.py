@@ -6,10 +6,14 @@ prior: Gaussian on the slope and on the shift at the mean margin. With thousands
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from training.heads.hazard import Platt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SLOPE_SPREAD = 0.5
 SHIFT_SPREAD = 0.5

@@ -47,5 +47,5 @@ class HazardHead:
 
     def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return P(event within each horizon), shape (n, k): `1 - prod(1 - hazard)`, never falling along k."""
-        survival: NDArray[np.float64] = np.cumprod(1.0 - self.hazards(matrix), axis=1)
-        return 1.0 - survival
+        survival = np.cumprod(1.0 - self.hazards(matrix), axis=1)
+        return np.asarray(1.0 - survival, dtype=np.float64)

@@ -1,9 +1,10 @@
-"""Trains one head: chooses a booster configuration on validation, calibrates, refits.
+"""Trains one head: boosts in stages under validation's eye, calibrates, and fits once more on all that may be used.
 
-A booster is first fitted to the person-periods of all intervals together, then continued for each interval as far
-as validation says that this helps. With few events the intervals share almost everything; with many, each goes its
-own way. (On ChurnSim, in rolling cutoffs before its test, this ranked upsell better than one booster for all
-intervals and than one for each, and churn no worse.)
+Boosting begins with the person-periods of all intervals together and goes on for each interval alone; both go
+through the same stages, main effects before interactions. A stage lasts as long as validation gains from it, and
+one that does not help is left out. So a head with few events stays a sum of curves that its intervals share, and one
+with many becomes what it must. (In rolling cutoffs before the test of ChurnSim, main effects alone ranked churn best
+and interactions upsell best, and shared trees before an interval's own did better than either by itself.)
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from training.heads import boosting
 from training.heads.calibration import calibrated_log_loss, fit_platt, refit_intercept
@@ -22,7 +21,10 @@ from training.heads.hazard import HazardHead, Platt
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from training.definitions import BoosterConfiguration, Definitions, HeadName
+    import lightgbm as lgb
+    from numpy.typing import NDArray
+
+    from training.definitions import Definitions, HeadName
     from training.labels import Intervals
 
 
@@ -52,41 +54,26 @@ class HeadRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One configuration, fitted on the training part.
+class Rounds:
+    """How many trees each stage has.
 
     Attributes:
-        configuration: What it was trained with.
-        shared_rounds: Rounds of the booster that all intervals start from.
-        boosters: One an interval, the shared rounds first; the same object where an interval adds none.
-        calibrations: One an interval, fitted on validation.
-        log_loss: Mean log loss over the person-periods of validation, calibrated.
+        shared: Per stage, trees that all intervals share.
+        own: Per interval and stage, trees of the interval's own.
     """
 
-    configuration: BoosterConfiguration
-    shared_rounds: int
-    boosters: tuple[lgb.Booster, ...]
-    calibrations: tuple[Platt, ...]
-    log_loss: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what the manifest says of it."""
-        return {
-            "configuration": self.configuration.name,
-            "shared_rounds": self.shared_rounds,
-            "rounds": [booster.num_trees() for booster in self.boosters],
-            "validation_log_loss": round(self.log_loss, 6),
-        }
+    shared: tuple[int, ...]
+    own: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedHead:
-    """A head, the same head before it was refitted, and how it was chosen.
+    """A head, the same head before it was refitted, and how it came about.
 
     Attributes:
         head: What goes into the bundle.
         on_train: Fitted on the training part alone, so that validation rows are out of sample for it.
-        choice: All candidates with their validation log loss, and the one chosen; for the manifest.
+        choice: Trees per stage, validation log loss and calibration; for the manifest.
     """
 
     head: HazardHead
@@ -111,102 +98,134 @@ def train_head(
     Args:
         name: Head name.
         train: Rows to fit while choosing.
-        validation: Later rows for early stopping, choice and calibration.
+        validation: Later rows for early stopping and calibration.
         refit: Rows for the final boosters, or None to keep those of the training part.
-        definitions: Horizons, configurations and rounds.
+        definitions: Horizons and boosting stages.
         feature_names: Columns of the matrices.
         seed: Seed of sampling in LightGBM.
         num_threads: Threads of LightGBM; the result does not depend on it.
         progress: Called with a sentence a step.
     """
-    candidates: list[Candidate] = []
-    for configuration in definitions.model.configurations:
-        params = boosting.parameters(configuration, seed=seed, num_threads=num_threads)
-        candidates.append(_candidate(configuration, params, train, validation, definitions, feature_names))
-        progress(f"{name}: {configuration.name}: validation log loss {candidates[-1].log_loss:.5f}")
-    best = min(candidates, key=lambda candidate: candidate.log_loss)
-    on_train = HazardHead(name, definitions.horizons_days, best.boosters, best.calibrations)
+    stages = definitions.model.stages
+    params = [boosting.parameters(stage, seed=seed, num_threads=num_threads) for stage in stages]
+    boosters, rounds = _grown(train, validation, definitions, params, feature_names)
+    calibrations, loss = _calibrated(boosters, validation)
+    on_train = HazardHead(name, definitions.horizons_days, boosters, calibrations)
+    progress(
+        f"{name}: {len(train.matrix)} rows, {boosters[-1].num_trees()} trees, validation log loss {loss:.5f}"
+    )
     head = on_train
     if refit is not None:
-        progress(f"{name}: final fit of {best.configuration.name} on {len(refit.matrix)} rows")
-        params = boosting.parameters(best.configuration, seed=seed, num_threads=num_threads)
-        boosters = _refitted(best, params, refit, feature_names)
+        progress(f"{name}: final fit on {len(refit.matrix)} rows")
+        final = _regrown(refit, rounds, params, feature_names)
         head = HazardHead(
-            name, definitions.horizons_days, boosters, _recalibrated(best, boosters, validation)
+            name, definitions.horizons_days, final, _recalibrated(calibrations, final, validation)
         )
     choice = {
-        "chosen": best.as_dict(),
-        "candidates": [candidate.as_dict() for candidate in candidates],
+        "validation_log_loss": round(loss, 6),
+        "shared_rounds": dict(zip((stage.name for stage in stages), rounds.shared, strict=True)),
+        "interval_rounds": [
+            dict(zip((stage.name for stage in stages), own, strict=True)) for own in rounds.own
+        ],
         "refitted": refit is not None,
         "calibration": [{"slope": platt.slope, "intercept": platt.intercept} for platt in head.calibrations],
     }
     return TrainedHead(head=head, on_train=on_train, choice=choice)
 
 
-def _candidate(
-    configuration: BoosterConfiguration,
-    params: dict[str, Any],
+def _grown(
     train: HeadRows,
     validation: HeadRows,
     definitions: Definitions,
+    params: list[dict[str, Any]],
     names: Sequence[str],
-) -> Candidate:
+) -> tuple[tuple[lgb.Booster, ...], Rounds]:
+    """Boost through all stages, shared and then per interval, stopped by validation."""
     model = definitions.model
-    shared = boosting.fit_with_early_stopping(
+    shared, shared_rounds = _through_stages(
         train.booster_rows(names),
         validation.booster_rows(names),
         params,
-        max_rounds=model.max_shared_rounds,
-        patience=model.early_stopping_rounds,
+        [stage.max_rounds for stage in model.stages],
+        model.early_stopping_rounds,
+        None,
     )
-    boosters = tuple(
-        boosting.fit_with_early_stopping(
+    boosters, own = [], []
+    for interval in range(train.count):
+        known = min(train.periods(interval).events, validation.periods(interval).events)
+        limits = [
+            stage.max_interval_rounds if known >= model.min_interval_events else 0 for stage in model.stages
+        ]
+        booster, rounds = _through_stages(
             train.booster_rows(names, interval),
             validation.booster_rows(names, interval),
             params,
-            max_rounds=model.max_interval_rounds,
-            patience=model.early_stopping_rounds,
-            base=shared,
+            limits,
+            model.early_stopping_rounds,
+            shared,
         )
-        if _can_continue(train, validation, interval, definitions)
-        else shared
-        for interval in range(train.count)
-    )
-    calibrations, total, weight = [], 0.0, 0.0
-    for interval, margin in enumerate(_margins(boosters, validation.matrix)):
-        periods = validation.periods(interval)
+        boosters.append(booster)
+        own.append(rounds)
+    return tuple(boosters), Rounds(shared_rounds, tuple(own))
+
+
+def _through_stages(
+    train: boosting.BoosterRows,
+    validation: boosting.BoosterRows,
+    params: list[dict[str, Any]],
+    limits: list[int],
+    patience: int,
+    base: lgb.Booster | None,
+) -> tuple[lgb.Booster, tuple[int, ...]]:
+    rounds = []
+    for stage_params, limit in zip(params, limits, strict=True):
+        held = base.num_trees() if base is not None else 0
+        if limit:
+            base = boosting.fit_with_early_stopping(
+                train, validation, stage_params, max_rounds=limit, patience=patience, base=base
+            )
+        rounds.append((base.num_trees() if base is not None else 0) - held)
+    if base is None:
+        raise ValueError("the first stage must allow at least one round")
+    return base, tuple(rounds)
+
+
+def _regrown(
+    rows: HeadRows, rounds: Rounds, params: list[dict[str, Any]], names: Sequence[str]
+) -> tuple[lgb.Booster, ...]:
+    """Boost *rows* with as many trees per stage as were chosen."""
+    shared: lgb.Booster | None = None
+    for stage_params, count in zip(params, rounds.shared, strict=True):
+        shared = boosting.fit_rounds(rows.booster_rows(names), stage_params, count, shared)
+    boosters = []
+    for interval, own in enumerate(rounds.own):
+        booster = shared
+        for stage_params, count in zip(params, own, strict=True):
+            booster = boosting.fit_rounds(rows.booster_rows(names, interval), stage_params, count, booster)
+        boosters.append(booster)
+    return tuple(booster for booster in boosters if booster is not None)
+
+
+def _calibrated(boosters: tuple[lgb.Booster, ...], rows: HeadRows) -> tuple[tuple[Platt, ...], float]:
+    """Return a calibration an interval, and the mean log loss over all person-periods after it."""
+    calibrations, total, count = [], 0.0, 0
+    for interval, margin in enumerate(_margins(boosters, rows.matrix)):
+        periods = rows.periods(interval)
         calibrations.append(fit_platt(margin[periods.rows], periods.event))
         if len(periods.rows):
             total += len(periods.rows) * calibrated_log_loss(margin[periods.rows], periods.event)
-            weight += len(periods.rows)
-    return Candidate(
-        configuration, shared.num_trees(), boosters, tuple(calibrations), total / max(1.0, weight)
-    )
-
-
-def _can_continue(train: HeadRows, validation: HeadRows, interval: int, definitions: Definitions) -> bool:
-    least = definitions.model.min_interval_events
-    return train.periods(interval).events >= least and validation.periods(interval).events >= least
-
-
-def _refitted(
-    best: Candidate, params: dict[str, Any], refit: HeadRows, names: Sequence[str]
-) -> tuple[lgb.Booster, ...]:
-    shared = boosting.fit_rounds(refit.booster_rows(names), params, best.shared_rounds)
-    return tuple(
-        boosting.fit_rounds(refit.booster_rows(names, interval), params, booster.num_trees(), base=shared)
-        for interval, booster in enumerate(best.boosters)
-    )
+            count += len(periods.rows)
+    return tuple(calibrations), total / max(1, count)
 
 
 def _recalibrated(
-    best: Candidate, boosters: tuple[lgb.Booster, ...], validation: HeadRows
+    before: tuple[Platt, ...], boosters: tuple[lgb.Booster, ...], rows: HeadRows
 ) -> tuple[Platt, ...]:
-    """Keep the slopes, which were fitted out of sample; fit the intercepts of the new boosters to recent rates."""
+    """Keep the slopes, which were fitted out of sample; fit the new boosters' intercepts to recent rates."""
     found = []
-    for interval, margin in enumerate(_margins(boosters, validation.matrix)):
-        periods = validation.periods(interval)
-        found.append(refit_intercept(best.calibrations[interval], margin[periods.rows], periods.event))
+    for interval, margin in enumerate(_margins(boosters, rows.matrix)):
+        periods = rows.periods(interval)
+        found.append(refit_intercept(before[interval], margin[periods.rows], periods.event))
     return tuple(found)
 
 

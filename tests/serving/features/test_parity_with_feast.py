@@ -11,27 +11,16 @@ import redis
 
 from feature_repo.pipeline.views import VIEWS, view
 from feature_repo.store import push
-from serving.features.pooled import PooledClient
 from serving.features.reader import OnlineReader
-from serving.features.wire import ServerAddress, SharedConnections
 from tests.feature_repo.feast.random_features import AWKWARD_IDS, END, row
 
 UNKNOWN = ("nobody", "account-0 ", "Account-0", "zürich gmbh", "\ud800")
 
 
-@pytest.fixture(params=["shared", "pooled"])
-def make_reader(request):
-    """Return what makes a reader of a filled store, over shared connections or over redis-py's pool."""
-
-    def make(filled):
-        fields = OnlineReader(filled.manifest, filled.url).fields
-        links = {
-            "shared": lambda: SharedConnections(ServerAddress.parse(filled.url), fields),
-            "pooled": lambda: PooledClient(filled.url, fields),
-        }
-        return OnlineReader(filled.manifest, filled.url, links[request.param]())
-
-    return make
+@pytest.fixture
+def make_reader():
+    """Return what makes a reader of a filled store."""
+    return lambda filled: OnlineReader(filled.manifest, filled.url)
 
 
 def by_feast(filled, accounts):

@@ -20,7 +20,6 @@ from keepgrow.valkey import running_valkey
 from serving.errors import ServingError, StoreUnavailable
 from serving.features.errors import StoreFormatError
 from serving.features.keys import EntityKeys
-from serving.features.pooled import PooledClient
 from serving.features.reader import OnlineReader
 
 LIMIT_SECONDS = 3.0  # many times what is promised: the machine that tests may be busy
@@ -32,16 +31,10 @@ def server_pid(url):
         return client.info("server")["process_id"]
 
 
-@pytest.fixture(params=["shared", "pooled"])
-def make_reader(request, filled):
-    """Return what makes a reader for a URL, over either kind of link."""
-
-    def make(url):
-        fields = OnlineReader(filled.manifest, url).fields
-        link = PooledClient(url, fields) if request.param == "pooled" else None
-        return OnlineReader(filled.manifest, url, link)
-
-    return make
+@pytest.fixture
+def make_reader(filled):
+    """Return what makes a reader for a URL."""
+    return lambda url: OnlineReader(filled.manifest, url)
 
 
 async def test_a_dead_store_is_unavailable_at_once(make_reader):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import orjson
 import pytest
 
 from feature_repo.contract import ContractView
-from serving.scoring.evidence import weigh_evidence
+from serving.scoring.evidence import EvidenceScale, weigh_evidence
 
 VIEWS = (ContractView(name="usage", limit_seconds=100), ContractView(name="profile", limit_seconds=1000))
 NOW = 1_772_323_200.0
@@ -55,3 +56,19 @@ def test_a_clock_that_is_not_the_machines_is_named() -> None:
     """A demonstration's time can be told from real time."""
     assert weigh_evidence(VIEWS, [NOW, NOW], NOW, clock="demonstration").to_dict()["clock"] == "demonstration"
     assert "clock" not in weigh_evidence(VIEWS, [NOW, NOW], NOW).to_dict()
+
+
+def test_what_is_remembered_is_what_would_be_weighed_anew() -> None:
+    """At every tenth of a second around ages, limits and futures, remembered evidence equals fresh evidence."""
+    scale = EvidenceScale(VIEWS)
+    rows = [
+        [NOW, NOW], [NOW - 0.25, NOW - 3], [NOW - 99.5, NOW - 999.7], [NOW + 1.5, NOW], [math.nan, NOW - 98],
+    ]  # fmt: skip
+    for tenth in range(60):
+        now = NOW + tenth / 10
+        for as_of in rows:
+            for age, clock in ((400.0, None), (3.0, None), (math.nan, "demonstration")):
+                fresh = weigh_evidence(VIEWS, as_of, now, account_age_days=age, clock=clock)
+                found = scale.weigh(as_of, now, account_age_days=age, clock=clock)
+                assert found.to_dict() == fresh.to_dict()
+                assert orjson.loads(orjson.dumps(found.fragment)) == fresh.to_dict()

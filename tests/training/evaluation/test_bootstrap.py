@@ -1,0 +1,60 @@
+"""The bootstrap resamples accounts, and its intervals hold the truth about as often as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.evaluation import bootstrap as module
+from training.evaluation.bootstrap import AccountBootstrap
+
+
+def mean_of(values):
+    """Return a figure: the weighted mean of *values*."""
+    return lambda weight: (weight @ values) / weight.sum(axis=1)
+
+
+def test_rows_of_one_account_come_and_go_together():
+    """With one value an account, repeated rows don't narrow the interval: it is that of the accounts."""
+    rng = np.random.default_rng(2)
+    value = rng.normal(size=50)
+    accounts = np.array([f"a{number}" for number in range(50)], dtype=object)
+    single = AccountBootstrap(accounts, samples=400, seed=1).estimate(mean_of(value))
+    many = AccountBootstrap(np.repeat(accounts, 20), samples=400, seed=1).estimate(
+        mean_of(np.repeat(value, 20))
+    )
+    assert many.high - many.low == pytest.approx(single.high - single.low, rel=1e-9)
+    expected = 2 * 1.96 * value.std() / np.sqrt(50)
+    assert single.high - single.low == pytest.approx(expected, rel=0.2)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    """Of 120 clustered samples, 95 % intervals of the mean hold it in all but a few."""
+    rng = np.random.default_rng(3)
+    hits = 0
+    for trial in range(120):
+        effect = np.repeat(rng.normal(size=60), 4)
+        values = effect + 0.5 * rng.normal(size=240)
+        accounts = np.repeat(np.arange(60), 4).astype(object)
+        found = AccountBootstrap(accounts, samples=200, seed=trial).estimate(mean_of(values))
+        hits += found.low <= 0 <= found.high
+    assert 105 <= hits <= 120
+
+
+def test_equal_seeds_give_equal_intervals_and_small_memory_the_same(monkeypatch):
+    """The interval does not depend on whether the weights are kept or made piece by piece."""
+    accounts = np.repeat(np.arange(30), 3).astype(object)
+    values = np.random.default_rng(4).normal(size=90)
+    kept = AccountBootstrap(accounts, samples=50, seed=9).estimate(mean_of(values))
+    monkeypatch.setattr(module, "_KEPT_CELLS", 0)
+    monkeypatch.setattr(module, "_CHUNK_CELLS", 500)
+    pieces = AccountBootstrap(accounts, samples=50, seed=9).estimate(mean_of(values))
+    assert (kept.value, kept.low, kept.high) == pytest.approx((pieces.value, pieces.low, pieces.high))
+
+
+def test_an_undefined_figure_is_none_in_json():
+    """A figure that no resample defines has neither value nor interval."""
+    found = AccountBootstrap(np.array(["a", "b"], dtype=object), samples=20, seed=1).estimate(
+        lambda weight: np.full(len(weight), np.nan)
+    )
+    assert found.as_dict() == {"value": None, "low": None, "high": None}
