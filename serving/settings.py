@@ -23,7 +23,8 @@ class ServingSettings(BaseSettings):
     )
 
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", validation_alias="REDIS_URL", repr=False)
-    """Address of the online store, `redis://[[user]:password@]host:port/db` (or `rediss://`, `unix://`)."""
+    """Address of the online store: `redis://[[user]:password@]host:port/db` (or `rediss://`, `unix://`),
+    `redis+sentinel://host:port,host:port/master/db` or `redis+cluster://host:port,host:port`."""
 
     model: str = "keepgrow:latest"
     """Tag of the bundle to serve, as the BentoML model store knows it."""

@@ -4,6 +4,8 @@ A label belongs to (account, cutoff). The account must hold an active paid subsc
 time from the cutoff to its churn or upsell, and for how long after the cutoff the data can tell. From these two numbers
 follow both the intervals that hazards are trained on and the yes or no per horizon that models are judged by.
 
+A horizon is [T, T + h): features know what came before 00:00 of T, so what happens at that very moment lies ahead.
+
 Churn before an upsell is a competing event. Such an account stays in the risk set of later intervals with no event, so
 that the composed probability is the share of accounts that really do expand, not of those that would if none left
 (Fine and Gray 1999, the subdistribution hazard).
@@ -37,7 +39,7 @@ _SUBSCRIPTION_COLUMNS = ("account_id", "plan", "seats", "started_at", "ended_at"
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Hazard intervals of n rows; arrays of shape (n, k), interval j ends at horizon j.
+    """Hazard intervals of n rows; arrays of shape (n, k), interval j ends before horizon j.
 
     Attributes:
         at_risk: No event before the interval's start.
@@ -79,14 +81,14 @@ class Labels:
         starts = np.concatenate([np.zeros((1, 1)), ends[:, :-1]], axis=1)
         days = self.event_days[head][:, None]
         return Intervals(
-            at_risk=days > starts,
-            event=(days > starts) & (days <= ends),
+            at_risk=days >= starts,
+            event=(days >= starts) & (days < ends),
             observed=self.observed_days[head][:, None] >= ends,
         )
 
     def outcome(self, head: HeadName, horizon_days: int) -> NDArray[np.float64]:
         """Return 1 where the event came within the horizon, 0 where it did not, NaN where that isn't known yet."""
-        happened = (self.event_days[head] <= horizon_days).astype(np.float64)
+        happened = (self.event_days[head] < horizon_days).astype(np.float64)
         return np.where(self.observed_days[head] >= horizon_days, happened, np.nan)
 
     def known_by(self, day: dt.date, definitions: Definitions) -> Labels:
@@ -166,14 +168,14 @@ upsells as (
        or ($more_seats and a.seats > b.seats and coalesce(a.rank >= b.rank, true))
 ),
 at_risk as (
-    select distinct c.t, p.account_id from cutoffs c join paid p on p.s <= c.t and p.e > c.t
+    select distinct c.t, p.account_id from cutoffs c join paid p on p.s < c.t and p.e >= c.t
 )
 select r.account_id, r.t,
        case when w.e < $never then w.e - r.t end as churn_us,
        min(u.t) - r.t as upsell_us
 from at_risk r
-join spells w on w.account_id = r.account_id and w.s < r.t and w.e > r.t
-left join upsells u on u.account_id = r.account_id and u.t > r.t and u.t < w.e
+join spells w on w.account_id = r.account_id and w.s < r.t and w.e >= r.t
+left join upsells u on u.account_id = r.account_id and u.t >= r.t and u.t < w.e
 group by r.account_id, r.t, w.e
 order by r.account_id, r.t
 """
@@ -190,7 +192,7 @@ def label_accounts(
 ) -> Labels:
     """Label every account that is at risk at a cutoff.
 
-    At risk means: a paid subscription that runs at the cutoff, and paid coverage that began before it (on its first
+    At risk means: a paid subscription that runs up to the cutoff at least, and paid coverage that began before it (on its first
     day an account has no features). Where paid periods overlap, the largest plan and the largest number of seats count.
 
     Args:

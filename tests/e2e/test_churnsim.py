@@ -15,7 +15,7 @@ LEAST_ROC_AUC = {
     "churn": {"30d": 0.752, "60d": 0.728, "90d": 0.673},
     "upsell": {"30d": 0.920, "60d": 0.892, "90d": 0.871},
 }
-"""What a quick LightGBM on as-of features reached, with training cutoffs up to 2023-03 and test cutoffs from 2023-07."""
+"""What a quick LightGBM on as-of features reached; trained on cutoffs up to 2023-03, tested from 2023-07."""
 
 
 @pytest.fixture(scope="module")

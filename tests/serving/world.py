@@ -78,7 +78,7 @@ def account_ids(count: int = ACCOUNTS) -> list[str]:
     return (awkward + [f"acme-{number:04d}" for number in range(count)])[:count]
 
 
-def make_features(contract: FeatureContract, count: int = ACCOUNTS, seed: int = 7) -> pa.RecordBatch:
+def make_features(contract: FeatureContract, count: int = ACCOUNTS, seed: int = 7) -> pa.RecordBatch:  # noqa: C901 -- one branch a kind of feature
     """Return seeded features of *count* accounts as of `END`: a fifth missing, policy features complete."""
     random = np.random.default_rng(seed)
     columns: dict[str, list[object]] = {"account_id": list(account_ids(count))}

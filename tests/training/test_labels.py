@@ -141,12 +141,13 @@ def test_a_win_back_is_a_new_beginning():
 
 
 def test_only_accounts_that_paid_before_the_cutoff_are_at_risk():
-    """An account whose first period starts on the cutoff has no features yet; one whose period ends on it has left."""
+    """What happens at the very cutoff lies ahead: a first period has no features yet, an end or a move is an event."""
     assert len(labelled(Period("2024-03-01"))) == 0
-    assert len(labelled(Period("2024-01-01", "2024-03-01"))) == 0
+    assert days(labelled(Period("2024-01-01", "2024-03-01")), "churn") == 0
     renewed = labelled(Period("2024-01-01", "2024-03-01"), Period("2024-03-01", plan="premier"))
     assert len(renewed) == 1
-    assert days(renewed, "upsell") == np.inf
+    assert days(renewed, "churn") == np.inf
+    assert days(renewed, "upsell") == 0
 
 
 def test_an_account_in_a_gap_is_not_at_risk():
@@ -154,12 +155,12 @@ def test_an_account_in_a_gap_is_not_at_risk():
     assert len(labelled(Period("2024-01-01", "2024-02-20"), Period("2024-03-10"))) == 0
 
 
-def test_an_event_belongs_to_the_interval_that_ends_with_it():
-    """The interval (T, T+h] holds an event at exactly T+h; the account is not at risk in later ones."""
-    spans = labelled(Period("2024-01-01", "2024-03-31")).intervals("churn")
+def test_an_event_belongs_to_the_interval_that_begins_with_it():
+    """The interval [T, T+h) does not hold an event at exactly T+h; the next one does, and no later one is at risk."""
+    spans = labelled(Period("2024-01-01", "2024-03-30T23:59:59")).intervals("churn")
     assert spans.event.tolist() == [[True, False, False]]
     assert spans.at_risk.tolist() == [[True, False, False]]
-    later = labelled(Period("2024-01-01", "2024-03-31T00:00:01")).intervals("churn")
+    later = labelled(Period("2024-01-01", "2024-03-31")).intervals("churn")
     assert later.event.tolist() == [[False, True, False]]
     assert later.at_risk.tolist() == [[True, True, False]]
 

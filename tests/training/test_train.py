@@ -46,7 +46,7 @@ def models(world):
     return trained(world)
 
 
-def test_probabilities_come_near_the_known_truth(models, world):
+def test_probabilities_come_near_the_known_truth(models):
     """On rows never trained on, the mean error of the 90-day churn probability is a fraction of its spread."""
     matrix = toy.world(seed=99).matrix
     truth = 1 - (1 - toy.hazards(matrix)[:, 0]) ** 3
@@ -189,7 +189,7 @@ def test_a_part_without_events_is_refused_with_what_would_be_enough(world):
     """No upsell in the data: the error names head, part and the events that are needed."""
     quiet = {**world.labels.event_days, "upsell": np.full(len(world.labels), np.inf)}
     rows = dataclasses.replace(world, labels=dataclasses.replace(world.labels, event_days=quiet))
-    with pytest.raises(TooLittleDataError, match="upsell: the training part .* 0 events .* at least 5"):
+    with pytest.raises(TooLittleDataError, match=r"upsell: the training part .* 0 events .* at least 5"):
         trained(rows)
 
 
@@ -200,7 +200,7 @@ def test_a_handful_of_events_still_trains():
     assert ((probability > 0) & (probability < 1)).all()
 
 
-def test_progress_speaks_of_both_heads(world):
+def test_progress_speaks_of_both_heads():
     """Each head reports its fit and its judgement."""
     lines: list[str] = []
     trained(toy.world(accounts=60), lines=lines)
