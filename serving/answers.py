@@ -121,29 +121,31 @@ async def score_account(state: ServingState, account_id: str, *, signals: bool =
 async def score_accounts(state: ServingState, account_ids: Sequence[str]) -> ScoredAccounts:
     """Return the scores of *account_ids* as of the service's time, with signals.
 
-    The accounts are read and scored in parts, the graph in threads beside the event loop, so that requests
-    for single accounts go on in between; two such requests at most are worked on at once.
+    Part by part is read, while the part before it is in the graph, in a thread beside the event loop; requests
+    for single accounts go on in between. Two such requests at most are worked on at once.
 
     Raises:
         StoreUnavailable: The store did not answer in time.
     """
+    results: list[AccountScore | UnknownAccount] = []
+    readings = (  # each starts when it is asked for
+        asyncio.create_task(_read(state, account_ids[start : start + PART_ACCOUNTS]))
+        for start in range(0, len(account_ids), PART_ACCOUNTS)
+    )
     async with state.bulk_limit:
-        parts = [
-            asyncio.create_task(_read(state, account_ids[start : start + PART_ACCOUNTS]))
-            for start in range(0, len(account_ids), PART_ACCOUNTS)
-        ]
+        ahead = next(readings, None)
         try:
-            pieces = await asyncio.gather(*[_score_part(state, part) for part in parts])
+            while ahead is not None:
+                rows = await ahead
+                ahead = next(readings, None)
+                results += await _score_part(state, rows)
         finally:
-            for part in parts:
-                part.cancel()
-    return ScoredAccounts([result for piece in pieces for result in piece])
+            if ahead is not None:
+                ahead.cancel()
+    return ScoredAccounts(results)
 
 
-async def _score_part(
-    state: ServingState, reading: asyncio.Task[FeatureRows]
-) -> list[AccountScore | UnknownAccount]:
-    rows = await reading
+async def _score_part(state: ServingState, rows: FeatureRows) -> list[AccountScore | UnknownAccount]:
     now = state.clock.now()
     started = time.perf_counter()
     asked = Asked.of(rows)

@@ -26,7 +26,7 @@ from serving import answers, guarded_http
 from serving.api.problems import ProblemError
 from serving.api.requests import AccountId, refuse_repeated
 from serving.api.responses import DecisionAnswer, ScoreAnswer, ScoresAnswer
-from serving.api.score import several
+from serving.api.score import problems
 from serving.app import KeepgrowApp
 from serving.bundle.store import MODEL_NAME, find_bundle
 from serving.decisions.catalogue import Surface
@@ -104,7 +104,9 @@ class Keepgrow:
             scored = await answers.score_accounts(_state(), account_ids)
         except (ProblemError, StoreUnavailable) as error:
             raise _bentoml_error(error) from error
-        return ScoresAnswer.model_validate(several(scored))
+        return ScoresAnswer.model_validate(
+            {"scores": [score.to_dict() for score in scored.known], "errors": problems(scored)}
+        )
 
     @bentoml.api
     async def next_best_action(self, account_id: AccountId, surface: Surface | None = None) -> DecisionAnswer:

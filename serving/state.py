@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -41,8 +40,9 @@ BULK_REQUESTS: Final = 2
 WARM_UP_PART: Final = 8
 GC_THRESHOLDS: Final = (10_000, 20, 20)
 """A request for 500 accounts makes some 10,000 objects that live as long as it; what it leaves is no cycle."""
-GRAPH_THREADS: Final = min(2, os.cpu_count() or 1)
-"""Threads that run the graph for requests of several accounts; single accounts run it in the event loop."""
+GRAPH_THREADS: Final = 1
+"""Threads that run the graph for requests of several accounts; single accounts run it in the event loop. With
+two, such a request is no faster on two cores, and the event loop waits for a core."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class ServingState:
         in_flight: Requests being worked on.
         scoring: Scores single accounts, with signals.
         bare_scoring: The same without.
-        threads: Run the graph for requests of several accounts.
+        threads: Runs the graph for requests of several accounts.
         bulk_limit: Bounds those.
     """
 

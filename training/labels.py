@@ -192,8 +192,9 @@ def label_accounts(
 ) -> Labels:
     """Label every account that is at risk at a cutoff.
 
-    At risk means: a paid subscription that runs up to the cutoff at least, and paid coverage that began before it (on its first
-    day an account has no features). Where paid periods overlap, the largest plan and the largest number of seats count.
+    At risk means: a paid subscription that runs up to the cutoff at least, and paid coverage that began before it (on
+    its first day an account has no features). Where paid periods overlap, the largest plan and the largest number of
+    seats count.
 
     Args:
         subscriptions: Columns of the raw-table contract, of which account_id, plan, seats, started_at, ended_at and

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from serving.answers import ScoredAccounts, score_account, score_accounts
+import orjson
+
+from serving.answers import PART_ACCOUNTS, ScoredAccounts, score_account, score_accounts
 from serving.api.messages import Request, Response, json_response
 from serving.api.problems import unknown_account
 from serving.api.requests import ScoreOneRequest, parse_score
-from serving.scoring.result import AccountScore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from serving.scoring.result import AccountScore
     from serving.state import ServingState
 
 
@@ -24,14 +25,21 @@ async def post(state: ServingState, request: Request) -> Response:
     if isinstance(wanted, ScoreOneRequest):
         scored = await score_account(state, wanted.account_id)
         return json_response(scored.score.to_json_value())
-    return json_response(several(await score_accounts(state, wanted.account_ids), AccountScore.to_json_value))
+    scored_accounts = await score_accounts(state, wanted.account_ids)
+    scores = await _serialised(scored_accounts.known)
+    return json_response({"scores": scores, "errors": problems(scored_accounts)})
 
 
-def several(
-    scored: ScoredAccounts, shown: Callable[[AccountScore], dict[str, Any]] = AccountScore.to_dict
-) -> dict[str, Any]:
-    """Return scores, each as *shown* makes it, and a problem for each account of which nothing is known."""
-    return {
-        "scores": [shown(score) for score in scored.known],
-        "errors": [unknown_account(unknown.account_id).document() for unknown in scored.unknown],
-    }
+async def _serialised(scores: list[AccountScore]) -> orjson.Fragment:
+    """Return *scores* as a JSON array, made part by part so that other requests go on in between."""
+    parts = []
+    for start in range(0, len(scores), PART_ACCOUNTS):
+        part = orjson.dumps([score.to_json_value() for score in scores[start : start + PART_ACCOUNTS]])
+        parts.append(part[1:-1])
+        await asyncio.sleep(0)
+    return orjson.Fragment(b"[" + b",".join(parts) + b"]")
+
+
+def problems(scored: ScoredAccounts) -> list[dict[str, Any]]:
+    """Return a problem for each account of which nothing is known."""
+    return [unknown_account(unknown.account_id).document() for unknown in scored.unknown]

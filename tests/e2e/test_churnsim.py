@@ -52,7 +52,9 @@ def test_heads_rank_later_accounts_at_least_as_well_as_the_reference(place, tabl
     assert manifest["window"]["test"][0] >= "2023-07-01"
     for head, horizons in LEAST_ROC_AUC.items():
         for horizon, least in horizons.items():
-            figure = manifest["metrics"]["heads"][head]["horizons"][horizon]["models"]["keepgrow"]["metrics"]["roc_auc"]
+            figure = manifest["metrics"]["heads"][head]["horizons"][horizon]["models"]["keepgrow"]["metrics"][
+                "roc_auc"
+            ]
             assert figure["value"] >= least, f"{head} {horizon}: {figure}"
             assert figure["low"] < figure["value"] < figure["high"]
 

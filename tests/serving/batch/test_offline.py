@@ -153,7 +153,7 @@ def test_the_command_writes_all_accounts_and_says_how_many(world: World, tmp_pat
 
 def test_an_interrupted_run_leaves_what_was_there(world: World, tmp_path: Path) -> None:
     """Ctrl-C in the middle ends with 130, no output, and nothing half-made beside it."""
-    write_features(tmp_path / "features", world.contract, count=1500)
+    write_features(tmp_path / "features", world.contract, count=6000)
     command, env = keepgrow_score(world, tmp_path, "--batch-rows", "1")
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
