@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import os
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -43,6 +46,14 @@ GC_THRESHOLDS: Final = (10_000, 20, 20)
 GRAPH_THREADS: Final = 1
 """Threads that run the graph for requests of several accounts; single accounts run it in the event loop. With
 two, such a request is no faster on two cores, and the event loop waits for a core."""
+GRAPH_NICENESS: Final = 5
+
+
+def _give_way() -> None:
+    """Let the event loop go before this thread where there are more threads than cores."""
+    if sys.platform == "linux":  # elsewhere priorities are of processes only
+        niceness = min(19, os.getpriority(os.PRIO_PROCESS, 0) + GRAPH_NICENESS)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 @dataclass(slots=True)
@@ -73,7 +84,9 @@ class ServingState:
     scoring: Together[ScoredAccount] = field(init=False)
     bare_scoring: Together[ScoredAccount] = field(init=False)
     threads: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(GRAPH_THREADS, thread_name_prefix="graph")
+        default_factory=lambda: ThreadPoolExecutor(
+            GRAPH_THREADS, thread_name_prefix="graph", initializer=_give_way
+        )
     )
     bulk_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BULK_REQUESTS))
     _started: bool = field(default=False)

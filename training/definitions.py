@@ -17,7 +17,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from serving.bundle.manifest import TIER_TOP, Tier
+from serving.bundle.manifest import Tier, require_cover
 from training.errors import DefinitionsError
 
 HeadName = Literal["churn", "upsell"]
@@ -142,15 +142,7 @@ class Definitions(_Value):
             raise ValueError(
                 f"score_horizon_days {self.score_horizon_days} is not one of {list(self.horizons_days)}"
             )
-        expected = 0
-        for tier in self.tiers:
-            if tier.low != expected or tier.high < tier.low:
-                raise ValueError(
-                    f"tier {tier.name!r} should start at {expected} and not end before it starts"
-                )
-            expected = tier.high + 1
-        if expected != TIER_TOP + 1:
-            raise ValueError(f"tiers must cover 0 to {TIER_TOP}")
+        require_cover(self.tiers)
         return self
 
     def label_days(self, head: HeadName) -> int:

@@ -27,6 +27,21 @@ class Tier(_Value):
     high: int = Field(ge=0, le=TIER_TOP)
 
 
+def require_cover(tiers: tuple[Tier, ...]) -> None:
+    """Insist that *tiers* follow one another and together cover 0 to 100.
+
+    Raises:
+        ValueError: They don't; it names the first tier that is wrong.
+    """
+    expected = 0
+    for tier in tiers:
+        if tier.low != expected or tier.high < tier.low:
+            raise ValueError(f"tier {tier.name!r} should start at {expected} and not end before it starts")
+        expected = tier.high + 1
+    if expected != TIER_TOP + 1:
+        raise ValueError(f"tiers must cover 0 to {TIER_TOP}")
+
+
 class Head(_Value):
     """One output of the graph.
 
@@ -114,15 +129,7 @@ class Manifest(_Value):
     def _consistent(self) -> Manifest:
         if self.contract.hash != self.contract_hash:
             raise ValueError("contract_hash is not the hash of contract")
-        expected = 0
-        for tier in self.tiers:
-            if tier.low != expected or tier.high < tier.low:
-                raise ValueError(
-                    f"tier {tier.name!r} should start at {expected} and not end before it starts"
-                )
-            expected = tier.high + 1
-        if expected != TIER_TOP + 1:
-            raise ValueError("tiers must cover 0 to 100")
+        require_cover(self.tiers)
         return self
 
     def head(self, name: str) -> Head:
