@@ -65,6 +65,8 @@ def running_valkey(folder: Path) -> Iterator[Valkey]:
         "yes",
         "--save",
         "",
+        "--hash-max-listpack-entries",  # as the embedded server has it: an account's fields are then found by hash
+        "32",
     ]
     log = folder / "valkey.log"
     with log.open("wb") as out:

@@ -57,11 +57,12 @@ def contracted(store: FeatureStore) -> Contracted:
     return Contracted(contract, tuple(Encoding(feature=name, categories=TEXTS[:-1]) for name in strings))
 
 
-@pytest.fixture(scope="module")
-def filled(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledStore]:
-    """Materialize random features of many accounts into a database of their own."""
+@pytest.fixture(scope="module", params=["valkey_url", "redis_url"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledStore]:
+    """Materialize random features of many accounts into a database of their own, on either kind of server."""
     folder: Path = tmp_path_factory.mktemp("filled")
-    url = valkey_url.removesuffix("/0") + "/4"
+    server: str = request.getfixturevalue(request.param)
+    url = server.removesuffix("/0") + "/4"
     with redis.Redis.from_url(url) as client:
         client.flushdb()
         settings = FeatureRepoSettings(
