@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import schemathesis
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
@@ -20,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from serving import app, state
 from serving.api.openapi import openapi_document
 from serving.app import KeepgrowApp
 from serving.bundle.store import find_bundle
@@ -187,11 +189,20 @@ def test_any_headers_are_answered(caller: Caller, headers: dict[str, str]) -> No
     assert echoed == headers.get("x-request-id") or len(echoed) == 16
 
 
+@pytest.fixture
+def written_logs(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """Write the service's logs to the captured output, and to nowhere that is closed afterwards."""
+    configure_logs("DEBUG")
+    yield capsys
+    structlog.reset_defaults()
+    for log in (app.log, state.log):
+        vars(log).pop("bind", None)  # a used logger keeps the stream that it was configured with
+
+
 def test_no_body_is_echoed_into_the_log(
-    caller: Caller, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    caller: Caller, written_logs: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Requests of every outcome are logged, and none of what they say is."""
-    configure_logs("DEBUG")
     caplog.set_level(logging.DEBUG)
     bodies: list[object] = [
         {"account_id": MARK}, {"account_ids": [MARK, "acme-0001"]}, {MARK: 1}, {"account_id": [MARK]}, [MARK], MARK,
@@ -204,7 +215,7 @@ def test_no_body_is_echoed_into_the_log(
         check(caller.ask("POST", path, content=MARK.encode(), headers={"content-type": MARK}))
     check(caller.ask("GET", f"/v1/accounts/{MARK}"))
     check(caller.ask("GET", f"/{MARK}?{MARK}={MARK}"))
-    out, err = capsys.readouterr()
+    out, err = written_logs.readouterr()
     ours = [
         record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))
     ]
