@@ -190,19 +190,20 @@ def test_any_headers_are_answered(caller: Caller, headers: dict[str, str]) -> No
 
 
 @pytest.fixture
-def written_logs(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """Write the service's logs to the captured output, and to nowhere that is closed afterwards."""
-    configure_logs("DEBUG")
-    yield capsys
+def forgotten_streams() -> Iterator[None]:
+    """Afterwards let the app's loggers look their stream up again; a used one keeps that of its first use."""
+    yield
     structlog.reset_defaults()
     for log in (app.log, state.log):
-        vars(log).pop("bind", None)  # a used logger keeps the stream that it was configured with
+        vars(log).pop("bind", None)
 
 
+@pytest.mark.usefixtures("forgotten_streams")
 def test_no_body_is_echoed_into_the_log(
-    caller: Caller, written_logs: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    caller: Caller, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Requests of every outcome are logged, and none of what they say is."""
+    configure_logs("DEBUG")
     caplog.set_level(logging.DEBUG)
     bodies: list[object] = [
         {"account_id": MARK}, {"account_ids": [MARK, "acme-0001"]}, {MARK: 1}, {"account_id": [MARK]}, [MARK], MARK,
@@ -215,7 +216,7 @@ def test_no_body_is_echoed_into_the_log(
         check(caller.ask("POST", path, content=MARK.encode(), headers={"content-type": MARK}))
     check(caller.ask("GET", f"/v1/accounts/{MARK}"))
     check(caller.ask("GET", f"/{MARK}?{MARK}={MARK}"))
-    out, err = written_logs.readouterr()
+    out, err = capsys.readouterr()
     ours = [
         record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))
     ]
