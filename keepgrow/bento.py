@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ import typer
 from rich.console import Console
 
 import keepgrow
-from keepgrow.processes import StepFailedError, running, terminate_like_interrupt
+from keepgrow.processes import StepFailedError, free_port, running, terminate_like_interrupt
 from keepgrow.valkey import running_valkey
 from serving.bundle.store import default_store, find_bundle
 from serving.errors import ServingError
@@ -135,7 +134,7 @@ def probe(tag: str, model: str) -> None:
         redis_url = os.environ.get("REDIS_URL") or stack.enter_context(
             running_valkey(Path(elsewhere) / "valkey")
         )
-        port = _free_port()
+        port = free_port()
         url = f"http://127.0.0.1:{port}"
         command = [
             _bentoml(),
@@ -174,12 +173,6 @@ def probe(tag: str, model: str) -> None:
 
 def _bentoml() -> str:
     return shutil.which("bentoml", path=str(Path(sys.executable).parent)) or "bentoml"
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextlib.contextmanager

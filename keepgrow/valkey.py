@@ -24,6 +24,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from feature_repo.errors import OnlineStoreError
+from serving.pids import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def running_valkey(data_dir: Path, port: int | None = None) -> Iterator[str]:
                 raise OnlineStoreError(
                     f"{folder}: a server already runs on this folder, on port {server.port}"
                 )
-            elif not _alive(server.owner):
+            elif not is_running(server.owner):
                 server = Server(server.pid, server.port, os.getpid())
             _note(folder, server)
         try:
@@ -190,7 +191,7 @@ def _found(folder: Path) -> Server | None:
         server = Server(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    if not _alive(server.pid):
+    if not is_running(server.pid):
         return None
     info = _info(server.port)
     return server if info is not None and info.get("process_id") == server.pid else None
@@ -208,23 +209,13 @@ def _stop(server: Server, process: subprocess.Popen[bytes] | None) -> None:
         os.kill(server.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline:
-        if (process.poll() is not None) if process is not None else not _alive(server.pid):
+        if (process.poll() is not None) if process is not None else not is_running(server.pid):
             return
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.kill(server.pid, signal.SIGKILL)
     if process is not None:
         process.wait()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _last_port(folder: Path) -> int:

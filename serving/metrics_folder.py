@@ -12,6 +12,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from serving.pids import is_running
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "keepgrow-metrics-"
 
@@ -23,20 +25,10 @@ def use_own_metrics_folder() -> None:
     root = Path(tempfile.gettempdir())
     for folder in root.glob(f"{PREFIX}{os.getuid()}-*"):
         parent = folder.name.rpartition("-")[2]
-        if parent.isdigit() and not _runs(int(parent)):
+        if parent.isdigit() and not is_running(int(parent)):
             shutil.rmtree(folder, ignore_errors=True)
     folder = root / f"{PREFIX}{os.getuid()}-{os.getppid()}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     if folder.stat().st_uid == os.getuid():
         os.environ[VARIABLE] = str(folder)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

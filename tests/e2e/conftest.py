@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,19 +14,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from keepgrow.processes import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 STOP_WITHIN_SECONDS = 30
 READY_WITHIN_SECONDS = 600
-
-
-def free_port() -> int:
-    """Return a port on loopback that nobody listens on right now."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import httpx
 import pyarrow.dataset as ds
 import pytest
 
-from tests.e2e.conftest import Place, free_port
+from keepgrow.processes import free_port
+from tests.e2e.conftest import Place
 
 pytestmark = pytest.mark.e2e
 

@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from keepgrow.processes import running
+from keepgrow.processes import free_port, running
 from serving.front_door import FrontDoor
 from tests.serving.world import NOW, account_ids
 
@@ -36,13 +36,6 @@ BENTOML = str(Path(sys.executable).parent / "bentoml")
 SERVE = [BENTOML, "serve", "serving.service:Keepgrow", "--host", "127.0.0.1"]
 UVICORN = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory", "--no-access-log"]
 BODY = {"account_id": "acme-0001"}
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def environment(world: World) -> dict[str, str]:

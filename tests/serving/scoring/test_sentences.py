@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.contract import ContractFeature
-from feature_repo.pipeline.views import VIEWS
 from serving.errors import BundleError
 from serving.scoring.sentences import make_template
+from tests.serving.world import make_contract
 
 if TYPE_CHECKING:
     from serving.features.rows import ContextValue
@@ -34,20 +34,7 @@ def feature(text: str, *, dtype: str = "Float64", description: str = "What it is
     )
 
 
-REAL = [
-    ContractFeature(
-        view=view.name,
-        name=feature.name,
-        dtype=feature.dtype,
-        role=feature.role,
-        description=feature.description,
-        signal=feature.signal,
-        text=feature.text,
-        redis_field_hex="00",
-    )
-    for view in VIEWS
-    for feature in view.features
-]
+REAL = make_contract().features
 
 
 @pytest.mark.parametrize(
