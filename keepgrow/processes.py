@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 GRACE_SECONDS = 10.0
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StepFailedError(Exception):
@@ -23,16 +24,38 @@ class StepFailedError(Exception):
         self.exit_code = exit_code
 
 
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+class Interruption:
+    """Whether someone asked the program to stop.
+
+    An exception that a signal raises while a finaliser or a callback of a C library runs is printed and
+    forgotten. A loop that must stop calls `check` once a round, so that nothing is lost.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self, _signal: int, _frame: object) -> NoReturn:
+        """Handle a signal: remember it and unwind the program."""
+        self._asked = True
+        raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Unwind the program if a signal came that was forgotten.
+
+        Raises:
+            KeyboardInterrupt: One came.
+        """
+        if self._asked:
+            raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def terminate_like_interrupt() -> Iterator[None]:
+def terminate_like_interrupt() -> Iterator[Interruption]:
     """Within this context SIGTERM and SIGHUP unwind the program just as Ctrl-C does."""
-    previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    asked = Interruption()
+    previous = {number: signal.signal(number, asked) for number in STOPPING}
     try:
-        yield
+        yield asked
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -23,11 +23,13 @@ from serving.bundle.loader import load_bundle
 from serving.bundle.store import find_bundle
 from serving.decisions.catalogue import load_catalogue
 from serving.errors import ServingError
+from serving.pids import is_running
 from serving.state import check_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from keepgrow.processes import Interruption
     from serving.bundle.loader import Bundle
     from serving.decisions.catalogue import Catalogue
 
@@ -75,8 +77,8 @@ def score(
     now = as_of.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
     source = OfflineFeatures(features, bundle.manifest.contract, now, dt.timedelta(days=look_back_days))
     try:
-        with terminate_like_interrupt(), _appearing(out) as folder:
-            tiers, actions, left_out = _write(source, bundle, plans, now, folder, batch_rows)
+        with terminate_like_interrupt() as interruption, _appearing(out) as folder:
+            tiers, actions, left_out = _write(source, bundle, plans, now, folder, batch_rows, interruption)
     except KeyboardInterrupt:
         console.print("\nStopped; nothing was written. What was there before is as it was.")
         raise SystemExit(STOPPED) from None
@@ -97,6 +99,7 @@ def _write(
     now: dt.datetime,
     folder: Path,
     batch_rows: int,
+    interruption: Interruption,
 ) -> tuple[Counter[str], Counter[str], int]:
     """Write part files and a summary into *folder*; return counts by tier, by action, and of those left out."""
     tiers: Counter[str] = Counter()
@@ -113,6 +116,7 @@ def _write(
         task = progress.add_task("scoring", total=expected)
         writer, in_file, part = None, 0, 0
         for batch in source.batches(con, batch_rows):
+            interruption.check()
             if writer is None or in_file >= ROWS_A_FILE:
                 files.close()
                 path = folder / f"part-{part:05d}.parquet"
@@ -150,7 +154,8 @@ def _appearing(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{out.name}.partial-"
     for left in out.parent.glob(f"{prefix}*"):
-        if _runs(left.name.removeprefix(prefix)):
+        maker = left.name.removeprefix(prefix).partition("-")[0]
+        if maker.isdigit() and is_running(int(maker)):
             continue
         if left.name.endswith(OLD) and not out.exists():
             left.rename(out)  # a run was killed between its two renames
@@ -167,14 +172,3 @@ def _appearing(out: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _runs(text: str) -> bool:
-    """Return whether a process with the id that *text* names is running."""
-    try:
-        os.kill(int(text.partition("-")[0]), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -47,6 +47,8 @@ class World:
                 "model": self.tag,
                 "clock_start": NOW,
                 "access_log_ratio": 0,
+                # A stalled test machine is not a slow store; the tests of slowness set their own limit.
+                "redis_timeout_seconds": 5.0,
                 **changes,
             }
         )

@@ -162,9 +162,12 @@ async def test_head_sends_headers_without_a_body(client: httpx.AsyncClient) -> N
 
 async def test_metrics_have_bounded_labels(client: httpx.AsyncClient) -> None:
     """Requests are counted by route template and outcome; no account id or unknown path becomes a label."""
-    await client.get("/v1/accounts/acme-0003")
-    await client.get("/secret-path-17")
-    await client.post("/v1/score", json={"account_id": "someone-unknown-17"})
+    got = [
+        await client.get("/v1/accounts/acme-0003"),
+        await client.get("/secret-path-17"),
+        await client.post("/v1/score", json={"account_id": "someone-unknown-17"}),
+    ]
+    assert [response.status_code for response in got] == [200, 404, 404]
     text = (await client.get("/metrics")).text
     assert 'endpoint="/v1/accounts/{account_id}",outcome="ok"' in text
     assert 'endpoint="unmatched",outcome="client_error"' in text
