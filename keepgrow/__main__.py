@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contract": ("keepgrow.contract:contract", "Print the feature contract of a feature service."),
     "train": ("keepgrow.train:train", "Train, evaluate, export and store a bundle."),
     "models": ("keepgrow.models:models_app", "List and show bundles in the model store."),
+    "promote": ("keepgrow.promote:promote", "Make a bundle the champion, if every gate lets it."),
+    "policy": ("keepgrow.policy:policy_app", "Check and test a policy, and list what its rules may use."),
     "score": ("keepgrow.score:score", "Score all accounts from the offline features into Parquet."),
     "bento": ("keepgrow.bento:bento", "Build the bento and check that it answers."),
     "settings": ("keepgrow.settings:settings", "Print every setting, its value and where it came from."),

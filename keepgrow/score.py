@@ -24,7 +24,7 @@ from serving.bundle.store import find_bundle
 from serving.decisions.catalogue import load_catalogue
 from serving.errors import ServingError
 from serving.pids import is_running
-from serving.state import check_conditions
+from serving.state import fitting_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from keepgrow.processes import Interruption
     from serving.bundle.loader import Bundle
     from serving.decisions.catalogue import Catalogue
+    from serving.decisions.policy.compiled import Policy
 
 STOPPED = 130
 ROWS_A_FILE = 500_000
@@ -59,6 +60,9 @@ def score(
     catalogue: Annotated[
         Path | None, typer.Option(envvar="KEEPGROW_CATALOGUE", help="File with plans and actions.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(envvar="KEEPGROW_POLICY", help="File with the rules for actions.")
+    ] = None,
     batch_rows: Annotated[int, typer.Option(min=1, help="Accounts held in memory at a time.")] = 10_000,
     look_back_days: Annotated[
         int, typer.Option(min=1, help="Accounts whose newest features are older are not scored.")
@@ -73,12 +77,14 @@ def score(
         raise OutputExistsError(f"{out}: already there; choose another folder, or --force to replace it")
     bundle = load_bundle(find_bundle(model))
     plans = load_catalogue(catalogue)
-    check_conditions(plans, bundle)
+    rules = fitting_policy(policy, plans, bundle)
     now = as_of.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
     source = OfflineFeatures(features, bundle.manifest.contract, now, dt.timedelta(days=look_back_days))
     try:
         with terminate_like_interrupt() as interruption, _appearing(out) as folder:
-            tiers, actions, left_out = _write(source, bundle, plans, now, folder, batch_rows, interruption)
+            tiers, actions, left_out = _write(
+                source, bundle, plans, rules, now, folder, batch_rows, interruption
+            )
     except KeyboardInterrupt:
         console.print("\nStopped; nothing was written. What was there before is as it was.")
         raise SystemExit(STOPPED) from None
@@ -96,6 +102,7 @@ def _write(
     source: OfflineFeatures,
     bundle: Bundle,
     catalogue: Catalogue,
+    policy: Policy,
     now: dt.datetime,
     folder: Path,
     batch_rows: int,
@@ -122,7 +129,7 @@ def _write(
                 path = folder / f"part-{part:05d}.parquet"
                 writer = files.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
                 in_file, part = 0, part + 1
-            scores = score_table(batch, bundle, catalogue, now)
+            scores = score_table(batch, bundle, catalogue, policy, now)
             writer.write_batch(scores)
             in_file += scores.num_rows
             tiers.update(scores.column("churn_risk_tier").to_pylist())
@@ -141,6 +148,7 @@ def _write(
         "model": bundle.tag,
         "feature_contract": bundle.manifest.contract_hash,
         "catalogue": catalogue.hash,
+        "policy": policy.hash,
         "tiers": dict(tiers),
         "actions": dict(actions),
     }

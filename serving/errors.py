@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class ServingError(Exception):
     """Base of all errors that this package raises on purpose."""
@@ -14,8 +16,22 @@ class BundleError(ServingError):
     """A bundle can't be found, read, or does not fit its own manifest or the store."""
 
 
+StoreFault = Literal["timeout", "unreachable", "refused", "no_master", "uncovered"]
+
+
 class StoreUnavailable(ServingError):  # noqa: N818 -- names the state that a caller meets, as the design does
     """The online store did not answer within the time that it was given."""
+
+    def __init__(self, message: str, fault: StoreFault = "unreachable") -> None:
+        """Say what happened to whom, never naming an account, and which kind of fault that is."""
+        super().__init__(message)
+        self.fault: StoreFault = fault
+
+    @classmethod
+    def refused(cls, server: str, reply: object) -> StoreUnavailable:
+        """Return the error of a *server* whose *reply* was none; arguments that it quotes are left out."""
+        said = str(reply).partition("'")[0].strip()
+        return cls(f"the online store{server and f' at {server}'} refuses: {said}", "refused")
 
 
 class UnknownAccount(ServingError):  # noqa: N818 -- names the state that a caller meets, as the design does
@@ -26,8 +42,16 @@ class UnknownAccount(ServingError):  # noqa: N818 -- names the state that a call
         self.account_id = account_id
 
 
+class ExactReasonsUnavailable(ServingError):  # noqa: N818 -- names the state that a caller meets
+    """The bundle lacks what exact reasons are computed from."""
+
+
 class CatalogueError(ServingError):
     """A catalogue can't be read, or contradicts itself."""
+
+
+class PolicyError(ServingError):
+    """A policy can't be read, or a rule of it can't hold for what it speaks of."""
 
 
 class SettingsError(ServingError):

@@ -32,6 +32,9 @@ class ServingSettings(BaseSettings):
     catalogue: Path | None = None
     """File with plans and actions; without it the packaged catalogue is used."""
 
+    policy: Path | None = None
+    """File with the rules that every action must pass; without it the packaged policy is used."""
+
     clock_start: dt.datetime | None = None
     """Time (ISO 8601, UTC if it names no zone) at which the service's clock starts, for demonstrations on
     data that ends in the past; unset, it is the machine's time. Answers then say so."""

@@ -25,6 +25,9 @@ from serving.clock import Clock, make_clock
 from serving.decisions.catalogue import Catalogue, load_catalogue
 from serving.decisions.framing import FrameMaker
 from serving.decisions.next_best_action import decide
+from serving.decisions.policy.compiled import Policy
+from serving.decisions.policy.document import load_policy
+from serving.decisions.policy.fields import fields_of
 from serving.errors import CatalogueError, StoreUnavailable, UnknownAccount
 from serving.features.reader import OnlineReader
 from serving.scoring.engine import score_rows
@@ -65,6 +68,7 @@ class ServingState:
         clock: The service's time.
         bundle: The model that is served.
         catalogue: Plans and actions.
+        policy: Rules that every action must pass.
         reader: Reads features; opened by `connect`.
         frames: Makes decision frames.
         in_flight: Requests being worked on.
@@ -78,6 +82,7 @@ class ServingState:
     clock: Clock
     bundle: Bundle
     catalogue: Catalogue
+    policy: Policy
     reader: OnlineReader
     frames: FrameMaker
     in_flight: int = 0
@@ -95,11 +100,11 @@ class ServingState:
         """Set up what gathers requests."""
         for name, signals in (("scoring", True), ("bare_scoring", False)):
             ask = functools.partial(answers.score_together, self, signals=signals)
-            setattr(self, name, Together(ask, (StoreUnavailable,)))
+            setattr(self, name, Together(ask, (StoreUnavailable,), self.reader.holder))
 
     @classmethod
     def load(cls, settings: ServingSettings, bundle_path: Path | None = None) -> ServingState:
-        """Read bundle and catalogue, and check them against each other.
+        """Read bundle, catalogue and policy, and check them against each other.
 
         Args:
             settings: The process's settings.
@@ -110,13 +115,14 @@ class ServingState:
         """
         bundle = load_bundle(bundle_path or find_bundle(settings.model))
         catalogue = load_catalogue(settings.catalogue)
-        check_conditions(catalogue, bundle)
+        policy = fitting_policy(settings.policy, catalogue, bundle)
         reader = OnlineReader(bundle.manifest, settings.redis_url)
         return cls(
             settings=settings,
             clock=make_clock(settings.clock_start),
             bundle=bundle,
             catalogue=catalogue,
+            policy=policy,
             reader=reader,
             frames=FrameMaker(bundle.manifest),
         )
@@ -144,6 +150,7 @@ class ServingState:
             model=self.bundle.tag,
             feature_contract=self.bundle.manifest.contract_hash,
             catalogue=self.catalogue.hash,
+            policy=self.policy.hash,
             clock=self.clock.label or "machine",
         )
 
@@ -163,7 +170,7 @@ class ServingState:
                 if not isinstance(result, UnknownAccount):
                     orjson.dumps(result.to_json_value())
                     frame = self.frames.frame(rows, index, result, now=now)
-                    orjson.dumps(decide(frame, self.catalogue).to_dict())
+                    orjson.dumps(decide(frame, self.catalogue, self.policy).to_dict())
 
     async def close(self) -> None:
         """Close the connection to the store."""
@@ -180,6 +187,19 @@ class ServingState:
         except StoreUnavailable:
             return "The online store does not answer."
         return None
+
+
+def fitting_policy(path: Path | None, catalogue: Catalogue, bundle: Bundle) -> Policy:
+    """Return the policy at *path*, or the packaged one, after all three were checked against each other.
+
+    Raises:
+        CatalogueError: An action speaks of features that the bundle's contract lacks.
+        PolicyError: The policy can't be read, or speaks of fields or actions that there are not.
+    """
+    check_conditions(catalogue, bundle)
+    policy = Policy(load_policy(path), fields_of(bundle.manifest))
+    policy.require_actions(catalogue)
+    return policy
 
 
 def check_conditions(catalogue: Catalogue, bundle: Bundle) -> None:

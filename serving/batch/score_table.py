@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from serving.bundle.manifest import Manifest
     from serving.decisions.catalogue import Catalogue
     from serving.decisions.decision import Decision
+    from serving.decisions.policy.compiled import Policy
     from serving.scoring.result import AccountScore
     from serving.scoring.signals import Signal
 
@@ -76,7 +77,7 @@ def score_table_schema(manifest: Manifest) -> pa.Schema:
 
 
 def score_table(
-    table: pa.RecordBatch, bundle: Bundle, catalogue: Catalogue, now: dt.datetime
+    table: pa.RecordBatch, bundle: Bundle, catalogue: Catalogue, policy: Policy, now: dt.datetime
 ) -> pa.RecordBatch:
     """Return scores and decisions of the accounts of *table*, in its order.
 
@@ -84,6 +85,7 @@ def score_table(
         table: Features, as `feature_table_schema` says; accounts without any row of any view are left out.
         bundle: The model.
         catalogue: Plans and actions.
+        policy: Rules that every action must pass.
         now: Time of scores and decisions, aware.
 
     Raises:
@@ -95,7 +97,7 @@ def score_table(
     for index, score in enumerate(score_rows(rows, bundle, now)):
         if isinstance(score, UnknownAccount):
             continue
-        decision = decide(maker.frame(rows, index, score, now=now), catalogue)
+        decision = decide(maker.frame(rows, index, score, now=now), catalogue, policy)
         lines.append(_line(score, decision))
     return pa.RecordBatch.from_pylist(lines, schema=score_table_schema(bundle.manifest))
 

@@ -19,16 +19,37 @@ def utc_text(time: dt.datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One candidate that fell, at which stage, by which rule, and why in words."""
+    """One candidate that fell, and why.
+
+    Attributes:
+        action: Key of the action.
+        stage: Where it fell.
+        rule: Code of the reason.
+        text: The reason in a sentence.
+        policy_rule: Id of the policy's rule; None if the catalogue or the value stopped it.
+        safer_alternative: Key of the action to take instead, if the rule points to one that stands.
+    """
 
     action: str
     stage: str
     rule: str
     text: str
+    policy_rule: str | None = None
+    safer_alternative: str | None = None
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the refusal as the API shows it."""
-        return {"action": self.action, "stage": self.stage, "rule": self.rule, "text": self.text}
+        shown: dict[str, Any] = {
+            "action": self.action,
+            "stage": self.stage,
+            "rule": self.rule,
+            "text": self.text,
+        }
+        if self.policy_rule is not None:
+            shown["policy_rule"] = self.policy_rule
+        if self.safer_alternative is not None:
+            shown["safer_alternative"] = self.safer_alternative
+        return shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""The decision itself: a pure function of a frame and a catalogue, so that it can be replayed.
+"""The decision itself: a pure function of a frame, a catalogue and a policy, so that it can be replayed.
 
-Stages run in order: identity and freshness, eligibility, applicability, contact policy, value; then what
-stands is ranked by expected value. Every action of the catalogue ends as winner, alternative or refusal.
+Stages run in the order of `policy.stages`; then what stands is ranked by expected value. Every action of the
+catalogue ends as winner, alternative or refusal.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 from collections import Counter
@@ -14,60 +15,81 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from serving.decisions.decision import Decision, Proposal, Refusal
-from serving.decisions.rules import POLICY_HASH, QUIET_CHANNELS, first_fault, quiet_from
+from serving.decisions.local_time import quiet_from
+from serving.decisions.policy.stages import CONDITIONS_STAGE, RULE_STAGES
 from serving.decisions.value import appraise, details
 
 if TYPE_CHECKING:
     from serving.decisions.catalogue import Action, Catalogue
     from serving.decisions.frame import DecisionFrame
+    from serving.decisions.policy.compiled import Policy, PolicyCheck
 
 NOTHING: dict[str, str] = {
     "identity_and_freshness": "Nothing now: the evidence does not allow a decision",
     "eligibility": "Nothing now: the account is not eligible for any action",
     "applicability": "Nothing now: no action fits the account's situation",
+    "suitability": "Nothing now: no action that fits is good for the account",
     "contact_policy": "Nothing now: the contact policy allows none of the actions that fit",
+    "commercial_policy": "Nothing now: the commercial policy allows none of the actions that fit",
     "uplift_and_value": "Nothing now: no action is surely worth more than it costs",
 }
 
+_BEFORE_CONDITIONS = RULE_STAGES[: RULE_STAGES.index(CONDITIONS_STAGE) + 1]
+_AFTER_CONDITIONS = RULE_STAGES[RULE_STAGES.index(CONDITIONS_STAGE) + 1 :]
 
-def decide(frame: DecisionFrame, catalogue: Catalogue) -> Decision:
+
+def decide(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> Decision:
     """Return the one action of *catalogue* worth taking now for the account of *frame*, or why there is none.
 
-    Equal frames and catalogues give equal decisions, ids included; the order of the catalogue's actions never
-    matters.
+    Equal frames, catalogues and policies give equal decisions, ids included; the order of the catalogue's
+    actions never matters.
+
+    Args:
+        frame: What is known of the account, and the time.
+        catalogue: Plans and actions.
+        policy: Rules that every action must pass.
     """
+    check = policy.about(frame, catalogue)
     proposals: list[Proposal] = []
     refused: list[Refusal] = []
     for action in catalogue.actions:
-        outcome = _consider(frame, catalogue, action)
+        outcome = _consider(frame, catalogue, check, action)
         if isinstance(outcome, Refusal):
             refused.append(outcome)
         else:
             proposals.append(outcome)
     proposals.sort(key=lambda proposal: proposal.rank_key)
+    refused = [_with_alternative(refusal, proposals, policy) for refusal in refused]
     refused.sort(key=lambda refusal: refusal.action)
     winner = proposals[0] if proposals else None
     code, text = (winner.action.reason_code, winner.action.reason_text) if winner else _why_nothing(refused)
     return Decision(
-        decision_id=_decision_id(frame, catalogue),
+        decision_id=_decision_id(frame, catalogue, policy),
         account_id=frame.account_id,
         winner=winner,
         reason_code=code,
         reason_text=text,
         alternatives=tuple(proposals[1:]),
         refused=tuple(refused),
-        valid_until=_valid_until(frame, catalogue, winner),
+        valid_until=_valid_until(frame, catalogue, policy, winner),
         decided_at=frame.now,
         evidence=frame.evidence,
         model=frame.model,
         feature_contract=frame.feature_contract,
-        policy=POLICY_HASH,
+        policy=policy.hash,
         catalogue=catalogue.hash,
     )
 
 
-def _consider(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Proposal | Refusal:
-    fault = first_fault(frame, catalogue, action)
+def _consider(
+    frame: DecisionFrame, catalogue: Catalogue, check: PolicyCheck, action: Action
+) -> Proposal | Refusal:
+    rules = check.about(action)
+    fault = (
+        rules.first_fault(_BEFORE_CONDITIONS)
+        or unmet_condition(frame, action)
+        or rules.first_fault(_AFTER_CONDITIONS)
+    )
     if fault is not None:
         return fault
     value = appraise(frame, catalogue, action)
@@ -76,6 +98,30 @@ def _consider(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Pro
     return Proposal(
         action=action, details=details(frame, catalogue, action), drivers=_drivers(frame, action), value=value
     )
+
+
+def unmet_condition(frame: DecisionFrame, action: Action) -> Refusal | None:
+    """Return why the catalogue's own conditions of *action* (a limit that is near, risk) don't hold, or None."""
+    for condition in action.requires.all:
+        value = frame.number(condition.feature)
+        if not condition.holds(value):
+            shown = "not known" if value is None else f"{value:.4g}"
+            return Refusal(action.key, CONDITIONS_STAGE, "condition", f"Needs {condition}; it is {shown}")
+    if action.requires.any and not any(
+        condition.holds(frame.number(condition.feature)) for condition in action.requires.any
+    ):
+        wanted = ", or ".join(str(condition) for condition in action.requires.any)
+        return Refusal(action.key, CONDITIONS_STAGE, "condition", f"Needs {wanted}")
+    return None
+
+
+def _with_alternative(refusal: Refusal, proposals: list[Proposal], policy: Policy) -> Refusal:
+    """Return *refusal* with the best of the standing actions that its rule points to."""
+    safer = None if refusal.policy_rule is None else policy.safer_alternatives(refusal.policy_rule)
+    if safer is None:
+        return refusal
+    instead = next((proposal.action.key for proposal in proposals if safer.covers(proposal.action)), None)
+    return refusal if instead is None else dataclasses.replace(refusal, safer_alternative=instead)
 
 
 def _drivers(frame: DecisionFrame, action: Action) -> tuple[dict[str, Any], ...]:
@@ -98,21 +144,23 @@ def _why_nothing(refused: list[Refusal]) -> tuple[str, str]:
     return rule, f"{NOTHING[furthest]}. {text}."
 
 
-def _valid_until(frame: DecisionFrame, catalogue: Catalogue, winner: Proposal | None) -> dt.datetime:
+def _valid_until(
+    frame: DecisionFrame, catalogue: Catalogue, policy: Policy, winner: Proposal | None
+) -> dt.datetime:
     """Return when the decision must be made again; one on bad evidence doesn't outlive its moment."""
     if frame.evidence_status != "full":
         return frame.now
     ends = [frame.now + dt.timedelta(hours=catalogue.valid_hours)]
     if frame.fresh_until is not None:
         ends.append(frame.fresh_until)
-    if winner is not None and winner.action.channel in QUIET_CHANNELS:
+    if winner is not None and policy.heeds_quiet_hours(winner.action):
         quiet = quiet_from(frame)
         if quiet is not None:
             ends.append(quiet)
     return max(frame.now, min(ends))
 
 
-def _decision_id(frame: DecisionFrame, catalogue: Catalogue) -> str:
+def _decision_id(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> str:
     content = orjson.dumps(
         [
             frame.account_id,
@@ -124,7 +172,7 @@ def _decision_id(frame: DecisionFrame, catalogue: Catalogue) -> str:
             frame.evidence_status,
             frame.model,
             frame.feature_contract,
-            POLICY_HASH,
+            policy.hash,
             catalogue.hash,
         ],
         option=orjson.OPT_SORT_KEYS,

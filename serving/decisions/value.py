@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from serving.decisions.decision import ExpectedValue, Refusal
+from serving.decisions.policy.stages import VALUE_STAGE
 
 if TYPE_CHECKING:
     from serving.decisions.catalogue import Action, Catalogue
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 MONTHS = 12
 Z_90 = 1.6448536269514722
-STAGE = "uplift_and_value"
 
 
 def seats_to_add(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> int:
@@ -66,7 +66,7 @@ def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Expe
     """Return the expected value of *action*, or why it has none that is surely above zero."""
 
     def refuse(rule: str, text: str) -> Refusal:
-        return Refusal(action=action.key, stage=STAGE, rule=rule, text=text)
+        return Refusal(action=action.key, stage=VALUE_STAGE, rule=rule, text=text)
 
     mrr = frame.number("mrr")
     extra = extra_mrr(frame, catalogue, action)

@@ -20,6 +20,7 @@ from serving.batch.feature_table import FeatureTableError, feature_table_schema,
 from serving.batch.offline import OfflineFeatures
 from serving.batch.score_table import score_table
 from serving.decisions.catalogue import load_catalogue
+from serving.state import fitting_policy
 from tests.serving.world import END, make_features
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ def test_the_command_writes_all_accounts_and_says_how_many(world: World, tmp_pat
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     source = OfflineFeatures(tmp_path / "features", world.contract, END, 14 * DAY)
     table, _, _ = read_all(source, tmp_path, rows=100)
-    expected = score_table(table.to_batches()[0], world.bundle, load_catalogue(), END)
+    catalogue = load_catalogue()
+    policy = fitting_policy(None, catalogue, world.bundle)
+    expected = score_table(table.to_batches()[0], world.bundle, catalogue, policy, END)
     assert {row["account_id"]: row for row in expected.to_pylist()} == rows
     assert rows["Acme"]["evidence"] == "full"
     assert rows["Acme"]["account_id"] != "acme"

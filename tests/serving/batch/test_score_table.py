@@ -17,6 +17,7 @@ from serving.bundle.store import find_bundle
 from serving.clock import Clock
 from serving.decisions.catalogue import load_catalogue
 from serving.features.reader import OnlineReader
+from serving.state import fitting_policy
 from tests.serving.world import NOW
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ async def test_batch_and_online_give_the_same_rows(world: World) -> None:
 async def test_batch_equals_the_service(world: World) -> None:
     """Scores, tiers, probabilities, signals, actions and decision ids agree with the HTTP answers."""
     bundle, catalogue = world.bundle, load_catalogue()
-    table = score_table(world.features, bundle, catalogue, NOW)
+    policy = fitting_policy(None, catalogue, bundle)
+    table = score_table(world.features, bundle, catalogue, policy, NOW)
     assert table.schema == score_table_schema(bundle.manifest)
     assert table.num_rows == world.features.num_rows
     app = KeepgrowApp(world.settings())
@@ -75,10 +77,11 @@ async def test_batch_equals_the_service(world: World) -> None:
 def test_an_account_does_not_depend_on_its_batch(world: World) -> None:
     """Scored in batches of seven or all at once, the rows are the same."""
     bundle, catalogue = world.bundle, load_catalogue()
-    whole = score_table(world.features, bundle, catalogue, NOW).to_pylist()
+    policy = fitting_policy(None, catalogue, bundle)
+    whole = score_table(world.features, bundle, catalogue, policy, NOW).to_pylist()
     parts = []
     for start in range(0, world.features.num_rows, 7):
-        parts += score_table(world.features.slice(start, 7), bundle, catalogue, NOW).to_pylist()
+        parts += score_table(world.features.slice(start, 7), bundle, catalogue, policy, NOW).to_pylist()
     assert parts == whole
 
 
@@ -108,7 +111,9 @@ def test_a_missing_or_mistyped_column_is_named(world: World) -> None:
 
 def test_an_empty_batch_gives_an_empty_table(world: World) -> None:
     """No accounts in, no accounts out, with the schema."""
-    table = score_table(world.features.slice(0, 0), world.bundle, load_catalogue(), NOW)
+    catalogue = load_catalogue()
+    policy = fitting_policy(None, catalogue, world.bundle)
+    table = score_table(world.features.slice(0, 0), world.bundle, catalogue, policy, NOW)
     assert table.num_rows == 0
     assert table.schema == score_table_schema(world.bundle.manifest)
 

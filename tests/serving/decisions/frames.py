@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serving.decisions.catalogue import Catalogue
 from serving.decisions.frame import DecisionFrame
+from serving.decisions.next_best_action import decide as decide_by
+from serving.decisions.policy.compiled import Policy
+from serving.decisions.policy.document import load_policy
+from serving.decisions.policy.fields import policy_fields
+
+if TYPE_CHECKING:
+    from serving.decisions.decision import Decision
 
 NOON_UTC = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 FEATURES: dict[str, Any] = {
@@ -18,6 +25,8 @@ FEATURES: dict[str, Any] = {
     "incident_active": False,
     "last_complaint_days": None,
     "open_tickets": 0,
+    "invoices_overdue": 0,
+    "preferred_channel": None,
     "consent_email": True,
     "consent_in_app": True,
     "consent_phone": True,
@@ -28,6 +37,22 @@ FEATURES: dict[str, Any] = {
     "api_limit_utilisation_ratio": 0.9,
     "adoption_ratio": 0.2,
 }
+
+
+TEXTS = ("plan", "timezone", "preferred_channel")
+FIELDS = policy_fields(
+    (
+        (name, "String" if name in TEXTS else "Bool" if isinstance(value, bool) else "Float64", "")
+        for name, value in FEATURES.items()
+    ),
+    ("churn_probability_90d",),
+)
+POLICY = Policy(load_policy(), FIELDS)
+
+
+def decide(one: DecisionFrame, plans: Catalogue, policy: Policy = POLICY) -> Decision:
+    """Decide by the packaged policy, or by *policy*."""
+    return decide_by(one, plans, policy)
 
 
 def frame(*, features: dict[str, Any] | None = None, churn: float = 0.4, **changes: Any) -> DecisionFrame:

@@ -11,39 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.decisions.catalogue import Catalogue, load_catalogue
-from serving.decisions.next_best_action import decide
-from tests.serving.decisions.frames import FEATURES, NOON_UTC, action, catalogue, document, frame, upgrade
+from serving.decisions.catalogue import Catalogue
+from tests.serving.decisions.frames import (
+    NOON_UTC,
+    action,
+    catalogue,
+    decide,
+    document,
+    frame,
+    upgrade,
+)
+from tests.serving.decisions.strategies import PACKAGED, frames
 
 if TYPE_CHECKING:
     from serving.decisions.frame import DecisionFrame
-
-numbers = st.none() | st.floats(-10, 1e6) | st.integers(-5, 10_000) | st.sampled_from([math.nan, math.inf])
-flags = st.none() | st.booleans()
-hours = st.none() | st.integers(0, 23)
-texts = {
-    "plan": st.sampled_from([None, "", "starter", "team", "business", "enterprise", "gold", "\N{ROCKET}"]),
-    "timezone": st.sampled_from([None, "Europe/Berlin", "Asia/Tokyo", "nowhere", "../etc/passwd"]),
-}
-features = st.fixed_dictionaries(
-    {
-        name: texts[name]
-        if name in texts
-        else (hours if name.startswith("quiet") else flags if isinstance(value, bool) else numbers)
-        for name, value in FEATURES.items()
-    }
-)
-frames = st.builds(
-    lambda values, churn, surface, status, hour: frame(
-        features=values, churn=churn, surface=surface, evidence_status=status, now=NOON_UTC.replace(hour=hour)
-    ),
-    features,
-    st.floats(0, 1),
-    st.sampled_from([None, "in_app", "email", "account_card", "daily_list"]),
-    st.sampled_from(["full", "thin", "stale"]),
-    st.integers(0, 23),
-)
-PACKAGED = load_catalogue()
 
 
 def test_retain_value_is_margin_times_a_year_of_the_share_of_churn_that_is_prevented() -> None:

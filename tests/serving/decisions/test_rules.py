@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from serving.decisions.next_best_action import decide
-from serving.decisions.rules import is_quiet
-from tests.serving.decisions.frames import NOON_UTC, action, catalogue, frame, upgrade
+from serving.decisions.local_time import is_quiet
+from tests.serving.decisions.frames import NOON_UTC, action, catalogue, decide, frame, upgrade
 
 NIGHT = NOON_UTC.replace(hour=21)
 CALL = action("call", type="schedule_success_call", channel="phone", surfaces=["account_card"])

@@ -1,0 +1,1 @@
+"""Policy as code: rules in YAML, compiled and checked when loaded, that no action gets past."""

@@ -1,0 +1,127 @@
+"""A policy as people write it: a YAML file of rules. Here is its form; `compiled` makes it run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from serving.decisions.catalogue import ActionType, Channel
+from serving.decisions.policy.stages import RuleStage
+from serving.errors import PolicyError
+
+if TYPE_CHECKING:
+    from serving.decisions.catalogue import Action
+
+PACKAGED_POLICY = Path(__file__).with_name("policy.yaml")
+CODE = r"^[a-z][a-z0-9_]*$"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cover(_Value):
+    """Which actions are meant: those that match every list that is not empty."""
+
+    types: tuple[ActionType, ...] = Field(default=(), description="Action types.")
+    channels: tuple[Channel, ...] = Field(default=(), description="Channels.")
+    actions: tuple[str, ...] = Field(default=(), description="Keys of the catalogue's actions.")
+
+    def covers(self, action: Action) -> bool:
+        """Return whether *action* is meant."""
+        return (
+            (not self.types or action.type in self.types)
+            and (not self.channels or action.channel in self.channels)
+            and (not self.actions or action.key in self.actions)
+        )
+
+
+class Missing(_Value):
+    """What is said when a value that a rule needs is not known."""
+
+    reason_code: str = Field(pattern=CODE)
+    text: str = Field(min_length=1)
+
+
+class Rule(_Value):
+    """One rule: an action that it covers goes on only while `require` is true."""
+
+    id: str = Field(pattern=CODE, description="Unique name.")
+    stage: RuleStage = Field(description="When it is looked at.")
+    covers: Cover = Field(default=Cover(), description="Actions that it holds for; nothing given: all.")
+    require: str = Field(min_length=1, description="CEL expression that must be true.")
+    reason_code: str = Field(pattern=CODE, description="Code that a refusal bears.")
+    text: str = Field(
+        min_length=1, description="The refusal in a sentence; `{field}` stands for a field's value."
+    )
+    missing: Missing | None = Field(
+        default=None, description="What is said when a field is not known; a sentence is made if not given."
+    )
+    may_be_missing: tuple[str, ...] = Field(
+        default=(), description="Fields that the expression compares with `null` itself."
+    )
+    safer_alternative: Cover | None = Field(
+        default=None, description="Actions to point to instead, if one of them stands."
+    )
+
+
+class PolicyDocument(_Value):
+    """All rules of one policy, in the order in which they are looked at within a stage."""
+
+    version: Literal[1] = 1
+    name: str = Field(min_length=1, description="Short name of the policy.")
+    rules: tuple[Rule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unique(self) -> PolicyDocument:
+        twice = [name for name, times in Counter(rule.id for rule in self.rules).items() if times > 1]
+        if twice:
+            raise ValueError(f"rule ids are given twice: {', '.join(sorted(twice))}")
+        return self
+
+    @cached_property
+    def hash(self) -> str:
+        """`sha256:` and the digest of the canonical JSON; comments and layout of the file do not change it."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def parse_policy(text: str, source: str) -> PolicyDocument:
+    """Return the policy that YAML *text* holds; *source* names it in errors.
+
+    Raises:
+        PolicyError: The text is not YAML or not of this form.
+    """
+    try:
+        return PolicyDocument.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise PolicyError(f"{source}: not YAML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'policy'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_url=False)
+        )
+        raise PolicyError(f"{source}: {faults}") from error
+
+
+def load_policy(path: Path | None = None) -> PolicyDocument:
+    """Read the policy at *path*, or the packaged one.
+
+    Raises:
+        PolicyError: There is no such file, or it can't be read as a policy.
+    """
+    path = path or PACKAGED_POLICY
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise PolicyError(f"{path}: there is no such policy") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path}: can't be read as UTF-8 text: {error}") from error
+    return parse_policy(text, str(path))

@@ -1,0 +1,21 @@
+"""The stages that a candidate goes through, in order."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+RuleStage = Literal[
+    "identity_and_freshness",
+    "eligibility",
+    "applicability",
+    "suitability",
+    "contact_policy",
+    "commercial_policy",
+]
+"""Stages whose rules a policy writes."""
+
+RULE_STAGES: Final[tuple[RuleStage, ...]] = get_args(RuleStage)
+CONDITIONS_STAGE: Final = "applicability"
+"""The stage at whose end the catalogue's own conditions of an action are looked at."""
+VALUE_STAGE: Final = "uplift_and_value"
+STAGES: Final[tuple[str, ...]] = (*RULE_STAGES, VALUE_STAGE)
