@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from serving.decisions.decision import Decision, Proposal, Refusal
+from serving.decisions.holdouts import GLOBAL
 from serving.decisions.local_time import quiet_from
-from serving.decisions.policy.stages import CONDITIONS_STAGE, RULE_STAGES
+from serving.decisions.policy.stages import CONDITIONS_STAGE, HOLDOUT_STAGE, RULE_STAGES
 from serving.decisions.value import appraise, details
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from serving.decisions.catalogue import Action, Catalogue
     from serving.decisions.frame import DecisionFrame
     from serving.decisions.policy.compiled import Policy, PolicyCheck
 
 NOTHING: dict[str, str] = {
     "identity_and_freshness": "Nothing now: the evidence does not allow a decision",
+    "holdout": "Nothing now: the account shows what happens without actions",
     "eligibility": "Nothing now: the account is not eligible for any action",
     "applicability": "Nothing now: no action fits the account's situation",
     "suitability": "Nothing now: no action that fits is good for the account",
@@ -34,7 +38,8 @@ NOTHING: dict[str, str] = {
     "uplift_and_value": "Nothing now: no action is surely worth more than it costs",
 }
 
-_BEFORE_CONDITIONS = RULE_STAGES[: RULE_STAGES.index(CONDITIONS_STAGE) + 1]
+_BEFORE_HOLDOUT = RULE_STAGES[:1]
+_BEFORE_CONDITIONS = RULE_STAGES[1 : RULE_STAGES.index(CONDITIONS_STAGE) + 1]
 _AFTER_CONDITIONS = RULE_STAGES[RULE_STAGES.index(CONDITIONS_STAGE) + 1 :]
 
 
@@ -50,10 +55,11 @@ def decide(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> Decisi
         policy: Rules that every action must pass.
     """
     check = policy.about(frame, catalogue)
+    held_out = policy.holdouts.of(frame.account_id)
     proposals: list[Proposal] = []
     refused: list[Refusal] = []
     for action in catalogue.actions:
-        outcome = _consider(frame, catalogue, check, action)
+        outcome = _consider(frame, catalogue, check, held_out, action)
         if isinstance(outcome, Refusal):
             refused.append(outcome)
         else:
@@ -82,11 +88,17 @@ def decide(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> Decisi
 
 
 def _consider(
-    frame: DecisionFrame, catalogue: Catalogue, check: PolicyCheck, action: Action
+    frame: DecisionFrame,
+    catalogue: Catalogue,
+    check: PolicyCheck,
+    held_out: Collection[str],
+    action: Action,
 ) -> Proposal | Refusal:
     rules = check.about(action)
     fault = (
-        rules.first_fault(_BEFORE_CONDITIONS)
+        rules.first_fault(_BEFORE_HOLDOUT)
+        or _held_out(held_out, action)
+        or rules.first_fault(_BEFORE_CONDITIONS)
         or unmet_condition(frame, action)
         or rules.first_fault(_AFTER_CONDITIONS)
     )
@@ -98,6 +110,16 @@ def _consider(
     return Proposal(
         action=action, details=details(frame, catalogue, action), drivers=_drivers(frame, action), value=value
     )
+
+
+def _held_out(held_out: Collection[str], action: Action) -> Refusal | None:
+    """Return why *action* is kept from an account that is held out, so that effects can be measured, or None."""
+    if GLOBAL in held_out:
+        return Refusal(action.key, HOLDOUT_STAGE, "holdout", "The account is held out of all actions")
+    if action.playbook in held_out:
+        text = f"The account is held out of the programme {action.playbook}"
+        return Refusal(action.key, HOLDOUT_STAGE, "programme_holdout", text)
+    return None
 
 
 def unmet_condition(frame: DecisionFrame, action: Action) -> Refusal | None:

@@ -61,6 +61,7 @@ class Policy:
         """
         self.name = document.name
         self.hash = document.hash
+        self.holdouts = document.holdouts
         self._fields = fields
         faults: list[str] = []
         rules: list[CompiledRule] = []
@@ -100,13 +101,19 @@ class Policy:
         return any("in_quiet_hours" in rule.expression.names for rule in self.covering(action))
 
     def require_actions(self, catalogue: Catalogue) -> None:
-        """Insist that every action that a rule names is in *catalogue*.
+        """Insist that every action that a rule names, and every programme held out of, is in *catalogue*.
 
         Raises:
             PolicyError: With every rule and action that does not fit.
         """
         known = {action.key for action in catalogue.actions}
+        programmes = {action.playbook for action in catalogue.actions}
         faults = [
+            f"the holdouts name programme {programme!r}"
+            for programme in self.holdouts.programmes
+            if programme not in programmes
+        ]
+        faults += [
             f"rule {compiled.rule.id!r} names action {key!r}"
             for compiled in self.rules
             for cover in (compiled.rule.covers, compiled.rule.safer_alternative)

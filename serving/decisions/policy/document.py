@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from serving.decisions.catalogue import ActionType, Channel
+from serving.decisions.holdouts import Holdouts
 from serving.decisions.policy.stages import RuleStage
 from serving.errors import PolicyError
 
@@ -77,6 +78,7 @@ class PolicyDocument(_Value):
 
     version: Literal[1] = 1
     name: str = Field(min_length=1, description="Short name of the policy.")
+    holdouts: Holdouts = Field(default=Holdouts(), description="Accounts that get no action, to measure by.")
     rules: tuple[Rule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
