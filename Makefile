@@ -15,7 +15,7 @@ export BENTOML_DO_NOT_TRACK := True
 export FEAST_USAGE := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install install-dev serve test lint types load bento clean bench bench-docs ramp
+.PHONY: help install install-dev serve test lint types load bento clean bench bench-docs ramp bench-models
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,3 +68,16 @@ bench-docs: install-dev ## Write tables and picture of docs/performance.md from 
 ramp: install-dev ## Locust, open model: the highest rate the running service holds; report in build/ramp.html
 	@mkdir -p build
 	$(BIN)/locust -f loadtests/ramp.py --headless --users 1 --host http://$(HOST):$(PORT) --html build/ramp.html --only-summary $(RAMP)
+
+YARDSTICKS := build/yardsticks
+$(YARDSTICKS)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt benchmarks/requirements-no-deps.txt | $(BIN)/python
+	@echo "Installing what models are compared with into $(YARDSTICKS), apart from the product"
+	@mkdir -p build && $(PYTHON) -m venv $(YARDSTICKS)
+	$(YARDSTICKS)/bin/python -m pip install -q -c constraints.txt -e .
+	@grep -v '^#' benchmarks/requirements.txt | while read -r one; do \
+	  $(YARDSTICKS)/bin/python -m pip install -q -c constraints.txt "$$one" || echo "$$one can't be installed: its rows will be left out"; done
+	-$(YARDSTICKS)/bin/python -m pip install -q --no-deps -r benchmarks/requirements-no-deps.txt
+	@touch $@
+
+bench-models: $(YARDSTICKS)/.installed ## Compare the models with yardsticks on data of others; writes docs/performance-models.md (BENCH="--quick": under 3 min)
+	$(YARDSTICKS)/bin/python -m benchmarks.run $(BENCH)

@@ -1,4 +1,4 @@
-"""`keepgrow models`: what stands in the model store."""
+"""`keepgrow models`: what stands in the model store, which bundle is the champion, and how it became that."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -22,30 +23,68 @@ _SHOWN = {
 }
 
 models_app = typer.Typer(no_args_is_help=True, help="List and show bundles in the model store.")
-TagArgument = Annotated[str, typer.Argument(help="Model tag, such as keepgrow:latest.", show_default=True)]
+TagArgument = Annotated[
+    str, typer.Argument(help="Model tag, such as keepgrow:latest or keepgrow:champion.", show_default=True)
+]
 
 
 @models_app.command("list")
 def list_models() -> None:
-    """List the bundles in the model store, newest first."""
+    """List the bundles in the model store, newest first, and say which is the champion."""
+    from keepgrow.promotions import champion_tag
     from serving.bundle.store import default_store, list_bundles
 
     bundles = list_bundles()
     if not bundles:
         print(f"The model store {default_store()} holds no bundle; `keepgrow train` makes one.")
         return
+    champion = champion_tag(default_store())
     table = Table(title=f"Bundles in {default_store()}", title_justify="left")
-    for heading in ("tag", "saved (UTC)", "data set", "features", "test ROC AUC"):
+    for heading in ("tag", "", "saved (UTC)", "data set", "features", "test ROC AUC"):
         table.add_column(heading, no_wrap=heading == "tag")
     for bundle in bundles:
         table.add_row(
             bundle.tag,
+            "champion" if bundle.tag == champion else "",
             f"{bundle.created_at:%Y-%m-%d %H:%M}",
             bundle.labels.get("dataset", "?") + _simulated(bundle),
             str(bundle.metadata.get("model_features", "?")),
             ", ".join(
                 f"{name} {auc:.3f}" for name, auc in dict(bundle.metadata.get("test_roc_auc", {})).items()
             ),
+        )
+    Console().print(table)
+    if champion is not None and champion not in {bundle.tag for bundle in bundles}:
+        print(f"The champion {champion} is no longer there; promote another bundle.")
+
+
+@models_app.command("history")
+def history() -> None:
+    """List who promoted what and when, what was refused and why, oldest first."""
+    from keepgrow.promotions import history_file, read_history
+    from serving.bundle.store import default_store
+
+    lines = read_history(default_store())
+    if not lines:
+        print(f"{history_file(default_store())} holds no promotion yet; `keepgrow promote TAG` makes one.")
+        return
+    table = Table(title=str(history_file(default_store())), title_justify="left")
+    for heading in ("at (UTC)", "by", "tag", "decision", "replaces", "why"):
+        table.add_column(heading, no_wrap=heading in {"at (UTC)", "tag", "decision"})
+    for one in lines:
+        refused = [
+            f"{gate['name']} ({gate['subject']}): {gate['value']}"
+            for gate in one.gates
+            if gate["verdict"] in {"refused", "not measured"}
+        ]
+        why = ([one.reason] if one.reason else []) + refused
+        table.add_row(
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            escape(one.by),
+            one.tag,
+            one.decision,
+            one.replaces or "-",
+            escape("; ".join(why)),
         )
     Console().print(table)
 
@@ -57,8 +96,9 @@ def show_model(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole manifest as JSON.")] = False,
 ) -> None:
     """Show a bundle's labels, metadata and test metrics against the baselines."""
+    from keepgrow.promotions import champion_tag, read_history
     from serving.bundle.loader import read_manifest
-    from serving.bundle.store import describe_bundle, find_bundle
+    from serving.bundle.store import default_store, describe_bundle, find_bundle
 
     path = find_bundle(tag)
     manifest = read_manifest(path)
@@ -66,12 +106,23 @@ def show_model(
         print(manifest.model_dump_json(indent=2))
         return
     bundle = describe_bundle(path)
+    promoted = [one for one in read_history(default_store()) if one.tag == bundle.tag]
     console = Console()
     facts = Table(title=f"{bundle.tag}{_simulated(bundle)}", title_justify="left", show_header=False)
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
     facts.add_row("folder", str(path))
-    facts.add_row("saved (UTC)", f"{bundle.created_at:%Y-%m-%d %H:%M:%S}", end_section=True)
+    facts.add_row("saved (UTC)", f"{bundle.created_at:%Y-%m-%d %H:%M:%S}")
+    facts.add_row(
+        "champion", "yes" if bundle.tag == champion_tag(default_store()) else "no", end_section=True
+    )
+    for one in promoted:
+        why = f": {one.reason}" if one.reason else ""
+        facts.add_row(
+            one.decision.replace("_", " "),
+            escape(f"{one.at:%Y-%m-%d %H:%M:%S} by {one.by}{why}"),
+            end_section=one is promoted[-1],
+        )
     for kind, pairs in (("label", bundle.labels), ("metadata", bundle.metadata)):
         for number, (name, value) in enumerate(pairs.items(), start=1):
             facts.add_row(f"{kind} {name}", _plain(value), end_section=number == len(pairs))

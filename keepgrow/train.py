@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from training.definitions import DEFAULT_FILE, SplitDefinition, load_definitions
+
+if TYPE_CHECKING:
+    from training.train import Tune
 
 TABLE_WIDTH = 180
 """A table cut off at a narrow terminal says nothing; wrapped lines still hold every figure."""
@@ -29,11 +33,22 @@ def train(
         typer.Option(help="First test cutoff (UTC); by shares if not given.", formats=["%Y-%m-%d"]),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    tune_trials: Annotated[
+        int | None, typer.Option(min=1, help="Look for better boosting stages in so many trials.")
+    ] = None,
+    tune_minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="The same, for so many minutes; with both, what ends first.")
+    ] = None,
+    tune_folder: Annotated[
+        Path | None, typer.Option(help="Folder that keeps trials, so that an interrupted search goes on.")
+    ] = None,
     tag_file: Annotated[Path | None, typer.Option(help="File to write the new bundle's tag to.")] = None,
 ) -> None:
     """Train both heads, judge them against three baselines, export one ONNX graph and store the bundle."""
     from feature_repo.settings import FeatureRepoSettings
     from feature_repo.store import open_store
+    from serving.bundle.store import default_store
+    from training.evaluation.held_out import write_test_rows
     from training.evaluation.report import evaluation_table
     from training.export.bundle import save_bundle
     from training.train import train as train_heads
@@ -51,6 +66,7 @@ def train(
         chosen,
         seed=seed,
         progress=lambda line: console.print(f"  {line}"),
+        tuning=_tuning(tune_trials, tune_minutes, tune_folder),
     )
     wide.print(evaluation_table(trained.metrics))
     if trained.dataset.synthetic:
@@ -59,6 +75,15 @@ def train(
         )
     console.print("  exporting, and comparing ONNX with LightGBM")
     tag = save_bundle(trained, trained_at=dt.datetime.now(dt.UTC))
+    write_test_rows(trained.test_predictions, default_store(), tag)
     console.print(f"[bold green]stored[/] {tag}")
     if tag_file is not None:
         tag_file.write_text(tag + "\n", encoding="utf-8")
+
+
+def _tuning(trials: int | None, minutes: float | None, folder: Path | None) -> Tune | None:
+    if trials is None and minutes is None:
+        return None
+    from training.tuning import Budget, tune
+
+    return functools.partial(tune, budget=Budget(trials=trials, minutes=minutes), folder=folder)

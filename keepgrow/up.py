@@ -20,6 +20,7 @@ from rich.console import Console
 
 import keepgrow
 from feature_repo.errors import DataFolderError
+from keepgrow.online_store import claim_store, note_filled
 from keepgrow.processes import StepFailedError, run, running, terminate_like_interrupt
 from keepgrow.valkey import running_valkey
 from keepgrow.workspace import Workspace, fingerprint, folder_fingerprint
@@ -108,8 +109,11 @@ def prepare(workspace: Workspace, data: Path | None, env: dict[str, str]) -> Mad
           present=workspace.features.exists())  # fmt: skip
     end = _as_of(workspace)
     store_print = fingerprint(features_print, end, env["REDIS_URL"].split("@")[-1])
+    shared = bool(os.environ.get("REDIS_URL"))
+    filled = claim_store(env["REDIS_URL"], raw, shared=shared) == store_print
     _step(workspace, "store", store_print,
-          [*command, "materialize", "--apply", end.isoformat()], env, present=_store_has_features(env))  # fmt: skip
+          [*command, "materialize", "--apply", end.isoformat()], env, present=filled)  # fmt: skip
+    note_filled(env["REDIS_URL"], store_print)
     model_print = fingerprint(features_print, _code_print("training"))
     _step(workspace, "model", model_print,
           [*command, "train", str(raw), "--tag-file", str(workspace.model_tag)], env,
@@ -177,14 +181,6 @@ def _write_account_ids(workspace: Workspace) -> None:
         "AND has_active_subscription ORDER BY hash(account_id)",
     ).fetchall()
     workspace.account_ids.write_text("".join(f"{row[0]}\n" for row in rows), encoding="utf-8")
-
-
-def _store_has_features(env: dict[str, str]) -> bool:
-    """Return whether the online store holds anything, which a server with new or lost files does not."""
-    import redis
-
-    with contextlib.closing(redis.Redis.from_url(env["REDIS_URL"])) as client:
-        return int(client.dbsize()) > 0  # type: ignore[arg-type]
 
 
 def _model_exists(workspace: Workspace) -> bool:

@@ -1,7 +1,8 @@
 """The ASGI app: one callable that routes, bounds, counts, logs and answers. No framework, for measured cost.
 
-It runs under any ASGI server (`uvicorn serving.app:create_app --factory`), which starts it by its lifespan,
-and inside BentoML, which runs no lifespan of a mounted app and so starts it by a hook (see `service.py`).
+It runs under any ASGI server, which starts it by its lifespan (`python -m serving` is uvicorn with limits for slow
+clients, see `__main__.py`), and inside BentoML, which runs no lifespan of a mounted app and so starts it by a hook
+(see `service.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from serving import metrics
-from serving.api import accounts, health, models, next_best_action, openapi, score
+from serving.api import accounts, health, holdouts, models, next_best_action, openapi, score
 from serving.api import metrics as metrics_api
 from serving.api.messages import (
     PROBLEM,
@@ -28,8 +29,8 @@ from serving.api.messages import (
 )
 from serving.api.problems import not_started, overloaded, problem_of
 from serving.api.router import Route, Router
-from serving.errors import ServingError
-from serving.logs import configure_logs
+from serving.errors import ServingError, StoreUnavailable
+from serving.logs import SparingLog, configure_logs
 from serving.settings import ServingSettings, load_settings
 from serving.state import ServingState
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("keepgrow.http")
 SERVER_FAULT = 500
+SERVER_ERROR = "server_error"
 ARRIVING_BODIES = 64
 """How many of the largest bodies may be under way at once."""
 
@@ -46,6 +48,7 @@ ROUTER = Router(
         Route("/v1/score", {"POST": score.post}),
         Route("/v1/next-best-action", {"POST": next_best_action.post}),
         Route("/v1/accounts/{account_id}", {"GET": accounts.get}),
+        Route("/v1/holdouts/{account_id}", {"GET": holdouts.get}),
         Route("/v1/models", {"GET": models.listing}),
         Route("/models/{tag}", {"GET": models.card}),
         Route("/livez", {"GET": health.livez}, bounded=False),
@@ -69,6 +72,7 @@ class KeepgrowApp:
     def __init__(self, settings: ServingSettings) -> None:
         self.settings = settings
         self.state: ServingState | None = None
+        self._refusals = SparingLog(log)
         self._arrivals = Arrivals(ARRIVING_BODIES * settings.max_body_bytes)
 
     async def start(self, bundle_path: Path | None = None) -> None:
@@ -146,7 +150,7 @@ class KeepgrowApp:
         await _send(send, request, response)
         seconds = time.perf_counter() - started
         metrics.request_seconds(endpoint, response.outcome).observe(seconds)
-        if response.status >= SERVER_FAULT or random.random() < self.settings.access_log_ratio:
+        if response.outcome == SERVER_ERROR or random.random() < self.settings.access_log_ratio:
             log.info(
                 "request",
                 endpoint=endpoint,
@@ -161,8 +165,11 @@ class KeepgrowApp:
     def _refusal(self, error: Exception, request: Request, endpoint: str) -> Response:
         problem = problem_of(error, self.settings.retry_after_seconds)
         request_id = request.request_id.decode()
-        if problem.kind.outcome == "server_error":
+        if problem.kind.outcome == SERVER_ERROR:
             log.error("failed", endpoint=endpoint, request_id=request_id, exc_info=error)
+        elif problem.kind.status >= SERVER_FAULT:
+            reason = error.fault if isinstance(error, StoreUnavailable) else problem.kind.name
+            self._refusals.warning("refused", reason, problem=problem.kind.name, detail=str(error))
         response = json_response(problem.document(request_id), problem.kind.status)
         response.content_type = PROBLEM
         response.headers = problem.headers

@@ -50,6 +50,11 @@ MODEL_SECONDS = BufferedHistogram(
     ),
     LATENCY_BUCKETS,
 )
+EXACT_REASONS_SECONDS = Histogram(
+    "keepgrow_exact_reasons_duration_seconds",
+    "Time to score the accounts of one request with exact reasons, waiting for the thread included.",
+    buckets=LATENCY_BUCKETS,
+)
 FEATURE_AGE_SECONDS = Histogram(
     "keepgrow_feature_age_seconds",
     "Age of a feature view's row when it was scored; of a request with many accounts, the oldest.",

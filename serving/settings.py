@@ -60,6 +60,11 @@ class ServingSettings(BaseSettings):
     redis_timeout_seconds: float = Field(default=0.2, gt=0, le=60)
     """Longest time that one read of the online store may take, connecting included."""
 
+    request_timeout_seconds: float = Field(default=2.0, gt=0, le=60)
+    """Longest time that a request for several accounts, or for exact reasons, may be worked on or wait for its
+    turn; after it the request is answered with 503 and its read of the store is given up. A question about one
+    account is one read, which `KEEPGROW_REDIS_TIMEOUT_SECONDS` bounds."""
+
     retry_after_seconds: int = Field(default=1, ge=1)
     """What `Retry-After` says when the store is gone or too many requests are in flight."""
 
@@ -67,7 +72,8 @@ class ServingSettings(BaseSettings):
     """Most requests that a worker works on at once; more are answered with 503 at once."""
 
     access_log_ratio: float = Field(default=0.01, ge=0, le=1)
-    """Share of successful requests that are logged; those that fail on our side are always logged."""
+    """Share of requests that are logged one by one. An unforeseen failure always is; of refusals (503) there is a
+    line each second that says why and how many."""
 
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """Least severe log line that is written."""

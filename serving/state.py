@@ -75,7 +75,8 @@ class ServingState:
         scoring: Scores single accounts, with signals.
         bare_scoring: The same without.
         threads: Runs the graph for requests of several accounts.
-        bulk_limit: Bounds those.
+        bulk_in_flight: Requests for several accounts, or exact reasons, that are worked on or wait.
+        bulk_limit: Bounds how many are worked on.
     """
 
     settings: ServingSettings
@@ -93,6 +94,7 @@ class ServingState:
             GRAPH_THREADS, thread_name_prefix="graph", initializer=_give_way
         )
     )
+    bulk_in_flight: int = 0
     bulk_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BULK_REQUESTS))
     _started: bool = field(default=False)
 

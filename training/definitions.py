@@ -19,6 +19,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from serving.bundle.manifest import Tier, require_cover
 from training.errors import DefinitionsError
+from training.threshold_definitions import ThresholdPolicy
+
+__all__ = [
+    "DEFAULT_FILE",
+    "HEADS",
+    "BoostingStage",
+    "ChurnDefinition",
+    "Definitions",
+    "HeadName",
+    "LeakageGuard",
+    "ModelDefinition",
+    "SplitDefinition",
+    "ThresholdPolicy",
+    "UpsellDefinition",
+    "load_definitions",
+]
 
 HeadName = Literal["churn", "upsell"]
 HEADS: tuple[HeadName, ...] = ("churn", "upsell")
@@ -48,20 +64,6 @@ class UpsellDefinition(_Value):
         if not (self.higher_plan or self.more_seats):
             raise ValueError("upsell: at least one of higher_plan and more_seats must be true")
         return self
-
-
-class ThresholdPolicy(_Value):
-    """How the decision threshold of a head and horizon is chosen on validation rows."""
-
-    target_precision: float = Field(
-        default=0.85, gt=0, lt=1, description="Precision wanted with `confidence`."
-    )
-    confidence: float = Field(
-        default=0.9, gt=0.5, lt=1, description="Of the one-sided Clopper-Pearson lower bound."
-    )
-    min_alerts: int = Field(
-        default=10, ge=1, description="A threshold that flags fewer validation rows is not chosen."
-    )
 
 
 class SplitDefinition(_Value):

@@ -19,3 +19,11 @@ class DatasetError(TrainingError):
 
 class LeakageError(TrainingError):
     """A feature knows the answer: alone it tells events from non-events almost perfectly."""
+
+
+class LimitsError(TrainingError):
+    """The file of promotion limits can't be read, or contradicts itself."""
+
+
+class PromotionError(TrainingError):
+    """A bundle can't be judged for promotion at all."""

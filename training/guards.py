@@ -9,18 +9,17 @@ from numpy.typing import NDArray
 
 from training.definitions import HEADS, Definitions, HeadName
 from training.errors import LeakageError, TooLittleDataError
-from training.evaluation.baselines import Column, single_feature_auc
+from training.evaluation.leakage import find_leaks
+from training.limits import LeakageLimits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from training.dataset import PartRows, Parts
+    from training.evaluation.baselines import Column
 
 MIN_EVENTS = 5
 """Fewest events within the longest horizon in a part; with fewer, no figure of that part means anything."""
-
-MIN_EVENTS_FOR_LEAKAGE = 10
-"""With fewer events some of many honest features ranks them perfectly by chance."""
 
 SingleFeatureAuc: TypeAlias = dict[tuple[HeadName, int], NDArray[np.float64]]
 
@@ -50,7 +49,7 @@ def require_events(parts: Parts, definitions: Definitions) -> None:
 def require_no_leakage(
     train: PartRows, columns: Sequence[Column], definitions: Definitions
 ) -> SingleFeatureAuc:
-    """Insist that no single feature ranks training events almost perfectly.
+    """Insist that no single feature tells training events almost perfectly, by its order, its values or its absence.
 
     Args:
         train: The training part.
@@ -63,22 +62,18 @@ def require_no_leakage(
     Raises:
         LeakageError: A feature is above the limit; the message names it.
     """
-    limit = definitions.leakage.max_single_feature_auc
+    limits = LeakageLimits(max_single_feature_auc=definitions.leakage.max_single_feature_auc)
     found: SingleFeatureAuc = {}
     for head in HEADS:
         for horizon in definitions.horizons_days:
             matrix, label, _ = train.outcome(head, horizon)
-            events = int(label.sum())
-            auc = np.full(len(columns), 0.5)
-            if 0 < events < len(label):
-                auc = single_feature_auc(matrix, label, columns)
-            guilty = np.flatnonzero(auc > limit).tolist()
-            if guilty and events >= MIN_EVENTS_FOR_LEAKAGE:
-                named = ", ".join(f"{columns[one].name} (AUC {auc[one]:.3f})" for one in guilty)
+            search = find_leaks(matrix, label, columns, limits)
+            if search.leaks:
                 raise LeakageError(
-                    f"{head} within {horizon} days: {named} alone ranks training events almost perfectly (limit "
-                    f"{limit}). It most likely holds what was known only later; check how it is built, take it out of "
-                    "the feature service, or raise `leakage.max_single_feature_auc` in the definitions if it is honest."
+                    f"{head} within {horizon} days: {', '.join(leak.sentence for leak in search.leaks)} alone ranks "
+                    f"training events almost perfectly (limit {limits.max_single_feature_auc}). It most likely holds "
+                    "what was known only later; check how it is built, take it out of the feature service, or raise "
+                    "`leakage.max_single_feature_auc` in the definitions if it is honest."
                 )
-            found[head, horizon] = auc
+            found[head, horizon] = search.auc
     return found

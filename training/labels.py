@@ -1,8 +1,8 @@
 """Labels: what happened to each account after a cutoff, from its subscriptions alone.
 
 A label belongs to (account, cutoff). The account must hold an active paid subscription at the cutoff; the label is the
-time from the cutoff to its churn or upsell, and for how long after the cutoff the data can tell. From these two numbers
-follow both the intervals that hazards are trained on and the yes or no per horizon that models are judged by.
+time from the cutoff to its churn or upsell, and for how long after the cutoff the data can tell; `training.outcomes`
+holds both.
 
 A horizon is [T, T + h): features know what came before 00:00 of T, so what happens at that very moment lies ahead.
 
@@ -13,7 +13,6 @@ that the composed probability is the share of accounts that really do expand, no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -21,8 +20,9 @@ import numpy as np
 import pyarrow as pa
 
 from feature_repo.tables import reading
-from training.definitions import HEADS, Definitions, HeadName
+from training.definitions import HEADS
 from training.errors import DatasetError
+from training.outcomes import Intervals, Labels
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,92 +31,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from training.definitions import Definitions
+
+__all__ = ["Intervals", "Labels", "label_accounts", "read_labels"]
+
 MICROSECONDS_PER_DAY = 86_400_000_000
 _NEVER = 2**62
 
 _SUBSCRIPTION_COLUMNS = ("account_id", "plan", "seats", "started_at", "ended_at", "is_trial")
-
-
-@dataclass(frozen=True, slots=True)
-class Intervals:
-    """Hazard intervals of n rows; arrays of shape (n, k), interval j ends before horizon j.
-
-    Attributes:
-        at_risk: No event before the interval's start.
-        event: The event happened in the interval.
-        observed: The data reaches far enough past the interval's end to tell.
-    """
-
-    at_risk: NDArray[np.bool_]
-    event: NDArray[np.bool_]
-    observed: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """Labels of n accounts at risk at a cutoff, ordered by account and cutoff.
-
-    Attributes:
-        account_id: Shape (n,), object.
-        cutoff: Shape (n,), `datetime64[D]`; the moment is 00:00 UTC of that day.
-        event_days: Per head, shape (n,): days from cutoff to the event, infinite if none is in the data.
-        observed_days: Per head, shape (n,): days from the cutoff through which the data can tell.
-        horizons_days: Interval ends.
-        withheld_accounts: Accounts left out because `consent_training` is false.
-    """
-
-    account_id: NDArray[np.object_]
-    cutoff: NDArray[np.datetime64]
-    event_days: dict[HeadName, NDArray[np.float64]]
-    observed_days: dict[HeadName, NDArray[np.float64]]
-    horizons_days: tuple[int, ...]
-    withheld_accounts: int
-
-    def __len__(self) -> int:
-        return len(self.account_id)
-
-    def intervals(self, head: HeadName) -> Intervals:
-        """Return the hazard intervals of *head*."""
-        ends = np.asarray(self.horizons_days, dtype=np.float64)[None, :]
-        starts = np.concatenate([np.zeros((1, 1)), ends[:, :-1]], axis=1)
-        days = self.event_days[head][:, None]
-        return Intervals(
-            at_risk=days >= starts,
-            event=(days >= starts) & (days < ends),
-            observed=self.observed_days[head][:, None] >= ends,
-        )
-
-    def outcome(self, head: HeadName, horizon_days: int) -> NDArray[np.float64]:
-        """Return 1 where the event came within the horizon, 0 where it did not, NaN where that isn't known yet."""
-        happened = (self.event_days[head] < horizon_days).astype(np.float64)
-        return np.where(self.observed_days[head] >= horizon_days, happened, np.nan)
-
-    def known_by(self, day: dt.date, definitions: Definitions) -> Labels:
-        """Return the labels as they could be told when *day* began; what came later is censored.
-
-        Args:
-            day: First day of which nothing is known.
-            definitions: Says how long after an interval's end its label is known.
-        """
-        reach = (np.datetime64(day, "D") - self.cutoff).astype("timedelta64[D]").astype(np.float64)
-        return replace(
-            self,
-            observed_days={
-                head: np.minimum(days, reach - definitions.label_days(head))
-                for head, days in self.observed_days.items()
-            },
-        )
-
-    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Labels:
-        """Return the labels of *rows* (a mask or positions)."""
-        return Labels(
-            account_id=self.account_id[rows],
-            cutoff=self.cutoff[rows],
-            event_days={head: days[rows] for head, days in self.event_days.items()},
-            observed_days={head: days[rows] for head, days in self.observed_days.items()},
-            horizons_days=self.horizons_days,
-            withheld_accounts=self.withheld_accounts,
-        )
 
 
 _SQL = """

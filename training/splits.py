@@ -17,6 +17,9 @@ from training.errors import TooLittleDataError
 if TYPE_CHECKING:
     from training.definitions import Definitions
 
+_TRIED_PARTS = 6
+"""How many label windows and steps more than the estimate are tried before no number of days is called enough."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -83,9 +86,52 @@ def split_by_time(first_day: dt.date, end_day: dt.date, definitions: Definitions
         TooLittleDataError: A part has no cutoff whose labels are known for every horizon; the message says how many
             days of data are enough.
     """
+    split, fully = _laid(first_day, end_day, definitions)
+    if split is None:
+        rules = definitions.split
+        longest = _longest(definitions)
+        enough = _enough_days(first_day, end_day, definitions)
+        remedy = (
+            f"{enough} days are enough; shorter horizons, fewer warm-up days or closer cutoffs (`split` in the "
+            "definitions) need less."
+            if enough is not None
+            else "No more days after the last would do; give other dates (`validation_from`, `test_from`)."
+        )
+        raise TooLittleDataError(
+            f"the data from {first_day} to {end_day} ({(end_day - first_day).days + 1} days) leaves "
+            + ", ".join(f"{count} {part}" for part, count in fully.items())
+            + f" cutoffs of which all horizons are known, with a label window of {longest} days and a cutoff every "
+            f"{rules.cutoff_every_days} days. {remedy}"
+        )
+    return split
+
+
+def _longest(definitions: Definitions) -> int:
+    """Return the days from a cutoff until its longest label is known."""
+    return definitions.horizons_days[-1] + definitions.churn.grace_days
+
+
+def _enough_days(first_day: dt.date, end_day: dt.date, definitions: Definitions) -> int | None:
+    """Return a number of days with which the split succeeds, tried out; None if none was found."""
+    rules, longest = definitions.split, _longest(definitions)
+    have = (end_day - first_day).days + 1
+    room = longest + rules.cutoff_every_days
+    start = max(have + 1, rules.warm_up_days + 3 * room)
+    if rules.test_from is not None:
+        start = max(have + 1, (rules.test_from - first_day).days + longest)
+    for days in range(start, start + _TRIED_PARTS * room + 1):
+        if _laid(first_day, first_day + dt.timedelta(days=days - 1), definitions)[0] is not None:
+            return days
+    return None
+
+
+def _laid(
+    first_day: dt.date, end_day: dt.date, definitions: Definitions
+) -> tuple[Split | None, dict[str, int]]:
+    """Return the split, or None if a part lacks a fully labelled cutoff, and how many of those each part has."""
     rules = definitions.split
     step = rules.cutoff_every_days
-    longest = definitions.horizons_days[-1] + definitions.churn.grace_days
+    longest = _longest(definitions)
     shortest = definitions.horizons_days[0] + definitions.churn.grace_days
     label_end = end_day + dt.timedelta(days=1)
     latest = label_end - dt.timedelta(days=shortest)
@@ -111,21 +157,16 @@ def split_by_time(first_day: dt.date, end_day: dt.date, definitions: Definitions
         "test": len(known(test, label_end, longest)),
     }
     if test_from is None or validation_from is None or not all(fully.values()):
-        raise TooLittleDataError(
-            f"the data from {first_day} to {end_day} ({(label_end - first_day).days} days) leaves "
-            + ", ".join(f"{count} {part}" for part, count in fully.items())
-            + f" cutoffs of which all horizons are known, with a label window of {longest} days and a cutoff every "
-            f"{step} days. {rules.warm_up_days + 3 * longest + 3 * step} days are enough; shorter horizons, fewer "
-            "warm-up days or closer cutoffs (`split` in the definitions) need less."
-        )
+        return None, fully
     trained = Part(tuple(train), validation_from)
-    return Split(
+    split = Split(
         train=trained,
         validation=Part(tuple(validation), test_from),
         test=Part(tuple(test), label_end),
         refit=Part(tuple(before), test_from) if rules.refit_on_validation else trained,
         embargo_days=shortest,
     )
+    return split, fully
 
 
 def _grid(earliest: dt.date, latest: dt.date, step: int, anchor: dt.date) -> list[dt.date]:

@@ -5,10 +5,9 @@ Export to a bundle is the next step and another module's; nothing here writes a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pandas as pd
 
 from feature_repo.contract_compiler import compile_contract
 from feature_repo.services import SERVICE_NAME
@@ -18,7 +17,9 @@ from training.dataset import Parts, TrainingSet, assemble, historical_features
 from training.definitions import HEADS, Definitions, HeadName
 from training.errors import TooLittleDataError
 from training.evaluation.baselines import Column
+from training.evaluation.held_out import test_rows
 from training.evaluation.judge import judge
+from training.evaluation.scrutiny import scrutinise
 from training.guards import require_events, require_no_leakage
 from training.heads.train import TrainedHead, train_head
 from training.labels import read_labels
@@ -32,6 +33,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from training.tuning import Tuning
+
+
+class Tune(Protocol):
+    """Looks for better boosting stages; see `training.tuning.tune`."""
+
+    def __call__(
+        self,
+        rows: TrainingSet,
+        split: Split,
+        definitions: Definitions,
+        *,
+        seed: int,
+        settings: TrainingSettings,
+        progress: Callable[[str], None],
+    ) -> Tuning:
+        """Return the definitions with the stages that were found."""
 
 
 def _silent(_: str) -> None:
@@ -47,6 +66,7 @@ def train(
     progress: Callable[[str], None] = _silent,
     settings: TrainingSettings | None = None,
     service: str = SERVICE_NAME,
+    tuning: Tune | None = None,
 ) -> TrainedModels:
     """Train both heads on the data folder *data* with features from *store*, and judge them on later cutoffs.
 
@@ -58,6 +78,7 @@ def train(
         progress: Called with a sentence a step.
         settings: Threads, resamples, background rows; from the environment if None.
         service: Name of the feature service.
+        tuning: Looks for better boosting stages first, if given.
 
     Raises:
         TooLittleDataError: Too few cutoffs, accounts or events; the message says what would be enough.
@@ -76,15 +97,23 @@ def train(
     contract = compile_contract(store, service)
     progress(f"features of {len(labels)} accounts and cutoffs from the offline store")
     frame = historical_features(store, labels, contract)
-    return train_on(
-        assemble(frame, labels, contract, split.train.cutoffs),
+    rows = assemble(frame, labels, contract, split.train.cutoffs)
+    chosen: dict[str, Any] = {
+        "seed": definitions.model.seed if seed is None else seed,
+        "settings": settings or TrainingSettings(),
+        "progress": progress,
+    }
+    tuned = None if tuning is None else tuning(rows, split, definitions, **chosen)
+    trained = train_on(
+        rows,
         split,
-        definitions,
+        definitions if tuned is None else tuned.definitions,
         dataset=load_dataset_info(data),
-        seed=definitions.model.seed if seed is None else seed,
-        settings=settings or TrainingSettings(),
-        progress=progress,
+        **chosen,
     )
+    if tuned is not None:
+        trained.metrics["tuning"] = tuned.report
+    return trained
 
 
 def train_on(
@@ -144,6 +173,17 @@ def train_on(
             "horizons": judgement.horizons,
             "importance": _importance(trained[head], columns),
         }
+    progress("slices, gaps between them, and what upsets the heads")
+    scrutiny = scrutinise(
+        [trained[head].head for head in HEADS],
+        parts.test,
+        rows.contract,
+        rows.encodings,
+        thresholds,
+        horizon_days=definitions.score_horizon_days,
+        samples=settings.bootstrap_samples,
+        seed=seed,
+    )
     return TrainedModels(
         heads=tuple(trained[head].head for head in HEADS),
         contract=rows.contract,
@@ -153,10 +193,20 @@ def train_on(
             "heads": reports,
             "bootstrap": {"samples": settings.bootstrap_samples, "confidence": 0.95, "resampled": "accounts"},
             "data": _data_facts(rows, parts, split, definitions),
+            **scrutiny,
         },
         thresholds=thresholds,
         background=_background(parts.refit.matrix, settings.background_rows, seed),
-        test_predictions=_test_predictions(trained, parts),
+        test_predictions=test_rows(
+            parts.test.labels,
+            parts.test.matrix,
+            rows.contract,
+            rows.encodings,
+            {
+                head: (one.head.horizons_days, one.head.probabilities(parts.test.matrix))
+                for head, one in trained.items()
+            },
+        ),
         definitions=definitions,
         dataset=dataset,
         data_hash=rows.hash,
@@ -232,17 +282,3 @@ def _background(matrix: NDArray[np.float64], limit: int, seed: int) -> NDArray[n
     if len(matrix) <= limit:
         return matrix
     return matrix[np.sort(np.random.default_rng(seed).choice(len(matrix), size=limit, replace=False))]
-
-
-def _test_predictions(trained: dict[HeadName, TrainedHead], parts: Parts) -> pd.DataFrame:
-    labels = parts.test.labels
-    columns: dict[str, Any] = {
-        "account_id": labels.account_id,
-        "cutoff": labels.cutoff.astype("datetime64[s]"),
-    }
-    for head, one in trained.items():
-        probability = one.head.probabilities(parts.test.matrix)
-        for index, horizon in enumerate(one.head.horizons_days):
-            columns[f"{head}_{horizon}d"] = probability[:, index]
-            columns[f"{head}_{horizon}d_label"] = labels.outcome(head, horizon)
-    return pd.DataFrame(columns)

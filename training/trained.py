@@ -34,8 +34,7 @@ class TrainedModels:
         thresholds: Chosen threshold per head and horizon: `{"churn": {"30d": 0.12, ...}, ...}`.
         background: Float64, shape (up to 5,000, model features): a seeded sample of training rows, for leaf-averaged
             contributions and for parity.
-        test_predictions: One row a test account and cutoff: `account_id`, `cutoff`, and per head and horizon
-            `<head>_<days>d` (probability) and `<head>_<days>d_label` (0, 1 or NaN where the label isn't known).
+        test_predictions: One row a test account and cutoff; see `training.evaluation.held_out.test_rows`.
         definitions: What was predicted, and how it was split.
         dataset: Facts about the data folder.
         data_hash: `sha256:` digest of the raw tables and the feature rows that were read.

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from feature_repo.errors import PipelineError
+from feature_repo.pipeline.derived import DERIVED
 from feature_repo.pipeline.expressions import LOST, view_rows
 from feature_repo.pipeline.frame import date_of, day_number
 from feature_repo.pipeline.inputs import READINGS, stamp
@@ -25,6 +26,7 @@ from feature_repo.pipeline.plans import Plan, is_current, make_plans
 from feature_repo.pipeline.report import BuildReport, ViewReport
 from feature_repo.pipeline.source import Source, open_source
 from feature_repo.pipeline.state import BuildState, ViewState, load_state, save_state
+from feature_repo.pipeline.stored import StoredRows, reach_back
 from feature_repo.pipeline.views import VIEWS
 from feature_repo.sentiment.cache import scored_tickets
 from feature_repo.sentiment.scorer import Scorer, configured_scorer
@@ -33,12 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import ibis.expr.types as ir
+
     from feature_repo.pipeline.frame import Frame
-    from feature_repo.pipeline.spec import ViewSpec
 
 GRID_ROWS = 2_500_000
 """Accounts are cut into blocks so that one block's accounts times days stays near this number."""
-LONGEST_LOOKBACK = 180
+LONGEST_LOOKBACK = max(180, *(derived.lookback for derived in DERIVED.values()))
 TICKETS = "support_tickets"
 
 
@@ -145,11 +148,12 @@ def _build_view(
         rows = old.rows if old else 0
         return ViewReport(name, plan.reason, None, None, 0, rows), state
     with MonthFiles(order.out, plan.spec, plan.first) as files:
-        for block in range(blocks):
-            frame = source.frame(block, day_number(plan.first), day_number(last))
-            _build_block(source, files, frame, plan.spec, order.created)
+        parts = _parts(source, order, state, plan, last=last, blocks=blocks)
+        for number, (frame, inputs) in enumerate(parts, start=1):
+            rows_of_part = view_rows(plan.spec, frame, order.created, inputs)
+            _build_part(source, files, frame, rows_of_part)
             if order.progress:
-                order.progress(name, block + 1, blocks)
+                order.progress(name, number, len(parts))
         files.commit()
         new_rows = files.new_rows
     rows = _rows_on_disk(order.out, name)
@@ -166,19 +170,58 @@ def _build_view(
     return ViewReport(name, plan.reason, plan.first, last, new_rows, rows), state
 
 
-def _build_block(
-    source: Source, files: MonthFiles, frame: Frame, spec: ViewSpec, created: dt.datetime
-) -> None:
-    """Compute one block of accounts and hand its rows to the month files."""
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The parts in which one view is built: blocks of accounts, or of days where it reads all accounts."""
+
+    number: int
+    part: Callable[[int], tuple[Frame, ir.Table | None]]
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __iter__(self) -> Iterator[tuple[Frame, ir.Table | None]]:
+        return (self.part(number) for number in range(self.number))
+
+
+def _parts(
+    source: Source, order: _Order, state: BuildState, plan: Plan, *, last: dt.date, blocks: int
+) -> _Parts:
+    """Cut the planned days of one view into parts that fit the grid."""
+    name = plan.spec.name
+    first_day, last_day = day_number(plan.first or last), day_number(last)
+    if name not in DERIVED:
+        return _Parts(blocks, lambda block: (source.frame(block, first_day, last_day), None))
+    stored = StoredRows(source, order.out, name)
+    if DERIVED[name].population:
+        step = max(1, order.grid_rows // source.accounts)
+
+        def days(number: int) -> tuple[Frame, ir.Table | None]:
+            since = first_day + number * step
+            frame = source.population(since, min(since + step - 1, last_day))
+            return frame, stored.of_days(frame)
+
+        return _Parts(math.ceil((last_day - first_day + 1) / step), days)
+    from_files = reach_back(source, state.views, name, first_day)
+
+    def accounts(block: int) -> tuple[Frame, ir.Table | None]:
+        frame = source.frame(block, first_day, last_day)
+        return frame, stored.of_accounts(block, frame) if from_files else stored.computed(plan.spec, frame)
+
+    return _Parts(blocks, accounts)
+
+
+def _build_part(source: Source, files: MonthFiles, frame: Frame, rows: ir.Table) -> None:
+    """Compute one part and hand its rows to the month files."""
     first, last = date_of(frame.first), date_of(frame.last)
-    made = source.con.create_table("made", view_rows(spec, frame, created), temp=True)
+    made = source.con.create_table("made", rows, temp=True)
     try:
         month = first
         while month <= last:
             following = (month.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
             until = min(following - dt.timedelta(days=1), last)
-            rows = made.filter(made["event_timestamp"].between(end_of_day(month), end_of_day(until)))
-            files.add(month_of(month), rows.order_by("account_id", "event_timestamp").to_pyarrow())
+            chosen = made.filter(made["event_timestamp"].between(end_of_day(month), end_of_day(until)))
+            files.add(month_of(month), chosen.order_by("account_id", "event_timestamp").to_pyarrow())
             month = following
     finally:
         source.con.con.execute("DROP TABLE made")

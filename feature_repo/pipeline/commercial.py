@@ -25,7 +25,15 @@ LOST = {
         "api_limit_utilisation_ratio",
         "storage_limit_utilisation_ratio",
     ),
-    "invoices": ("invoices_overdue", "overdue_days_max", "payment_delay_days_180d_mean", "disputes_180d"),
+    "invoices": (
+        "invoices_overdue",
+        "overdue_days_max",
+        "payment_delay_days_180d_mean",
+        "payment_delay_days_90d_change",
+        "invoices_paid_in_time_180d_ratio",
+        "failed_payment_attempts_180d",
+        "disputes_180d",
+    ),
 }
 """Features that are null without a table."""
 
@@ -37,9 +45,13 @@ def expression(frame: Frame) -> ir.Table:
     state = attach(dense, running_periods(rows, frame.first - COMPARED, frame.last))
     state = state.mutate(seats_then=lag(state["seats"], COMPARED), mrr_then=lag(state["micro_mrr"], COMPARED))
     grid = with_current(frame.made(state), rows)
-    begun = rows.group_by("account_id").agg(begun=rows["begin_day"].min())
+    trial = rows["is_trial"].fill_null(False)
+    begun = rows.group_by("account_id").agg(
+        begun=rows["begin_day"].min(),
+        tried=rows["begin_day"].min(where=trial),
+        bought=rows["begin_day"].min(where=~trial),
+    )
     grid = attach(attach(grid, begun), _plan_changes(frame, rows))
-    off_list = 1.0 - at_most(ratio(grid["own_mrr"], grid["list_mrr"]), 1.0)
     grid = grid.mutate(
         mrr=grid["micro_mrr"].fill_null(0.0) / MICRO,
         mrr_per_seat=ratio(grid["micro_mrr"], grid["seats"]) / MICRO,
@@ -51,8 +63,17 @@ def expression(frame: Frame) -> ir.Table:
         ),
         days_to_term_end=grid["term_end_day"] - grid["day"],
         is_trial=ibis.ifelse(grid["plan"].notnull(), grid["is_trial"].fill_null(False), ibis.null("boolean")),
-        discount_ratio=ibis.coalesce(grid["discount_ratio"], off_list),
+        discount_ratio=_discount(grid, grid["own_mrr"]),
+        mrr_per_seat_change_90d_ratio=ratio(
+            ratio(grid["micro_mrr"], grid["seats"]), ratio(grid["mrr_then"], grid["seats_then"])
+        ),
+        trial_to_paid_days=ibis.ifelse(
+            (grid["bought"] <= grid["day"]) & (grid["tried"] <= grid["bought"]),
+            grid["bought"] - grid["tried"],
+            ibis.null("int64"),
+        ),
         plan_changes_365d=grid["plan_changes_365d"].fill_null(0),
+        discount_365d_max=grid["discount_365d_max"].fill_null(0.0),
         days_since_plan_change=grid["day"] - grid["changed"],
     )
     peaks = usage_peaks(frame)
@@ -74,14 +95,32 @@ def _limits(grid: ir.Table) -> ir.Table:
 
 
 def _plan_changes(frame: Frame, rows: ir.Table) -> ir.Table:
-    """Return the number of plan changes in the last year and the day of the last one, where there was any."""
-    changes = rows.filter(rows["plan"] != rows["previous_plan"])
-    changes = changes.select(change_account="account_id", change_day="begin_day")
+    """Return plan changes and the largest discount of the last year, where there was any."""
+    changed = (rows["plan"] != rows["previous_plan"]).fill_null(False)
+    changes = rows.select(
+        change_account="account_id",
+        change_day="begin_day",
+        end_day="end_day",
+        plan_changed=changed,
+        discount=ibis.ifelse(
+            rows["is_trial"].fill_null(False), 0.0, _discount(rows, rows["mrr"]).fill_null(0.0)
+        ),
+    )
+    changes = changes.filter(changes["plan_changed"] | (changes["discount"] > 0))
     spine = frame.spine
     joined = spine.inner_join(
         changes, [spine["account_id"] == changes["change_account"], spine["day"] >= changes["change_day"]]
     )
-    lately = joined["change_day"] > joined["day"] - CHANGES_WINDOW
+    since = joined["day"] - CHANGES_WINDOW
+    lately = joined["change_day"] > since
+    running = joined["end_day"].isnull() | (joined["end_day"] > since)
     return joined.group_by("account_id", "day").agg(
-        plan_changes_365d=flag(lately).sum(), changed=joined["change_day"].max()
+        plan_changes_365d=flag(lately & joined["plan_changed"]).sum(),
+        changed=joined["change_day"].max(where=joined["plan_changed"]),
+        discount_365d_max=joined["discount"].max(where=running),
     )
+
+
+def _discount(rows: ir.Table, mrr: ir.Column) -> ir.Column:
+    """Return the discount as given, else what *mrr* lies below the list price."""
+    return ibis.coalesce(rows["discount_ratio"], 1.0 - at_most(ratio(mrr, rows["list_mrr"]), 1.0))

@@ -60,6 +60,13 @@ class Frame:
             "account_id", "day"
         )
 
+    def earlier(self, days: int) -> Frame:
+        """Return the frame of the same accounts that begins *days* before."""
+        spine = make_spine(
+            self.tables["accounts"], self.tables["subscriptions"], self.first - days, self.last
+        )
+        return Frame(self.tables, spine, self.first - days, self.last)
+
     def made(self, table: ir.Table) -> ir.Table:
         """Return the rows of *table* that lie in the days to make."""
         return table.filter(table["day"] >= self.first)
@@ -84,6 +91,11 @@ def day_of(column: ir.Column) -> ir.IntegerColumn:
     """Return the day number of a date column, or of a timestamp column by its UTC day; null stays null."""
     day = column if column.type().is_date() else column.date()
     return day.delta(ibis.date(1970, 1, 1), unit="day").cast("int64")
+
+
+def day_of_row(event_timestamp: ir.TimestampColumn) -> ir.IntegerColumn:
+    """Return the day number of a feature row, which is stamped with the end of its day."""
+    return event_timestamp.epoch_seconds().cast("int64") // 86_400 - 1
 
 
 def attach(left: ir.Table, right: ir.Table) -> ir.Table:

@@ -75,9 +75,9 @@ READINGS: Mapping[str, Reading] = {
         (("first_response_at",), ("closed_at", "escalated", "csat")),
     ),
     "invoices": Reading(
-        "issued_at", ("invoice_id", "account_id", "due_at"), (("paid_at",), ("disputed_at",))
+        "issued_at", ("invoice_id", "account_id", "due_at"), (("paid_at", "attempts"), ("disputed_at",))
     ),
-    "engagements": Reading("occurred_at", ("engagement_id", "account_id", "kind", "score")),
+    "engagements": Reading("occurred_at", ("engagement_id", "account_id", "kind", "score", "person_id")),
     "incidents": Reading("started_at", ("incident_id", "scope", "scope_id"), (("ended_at",),)),
 }
 

@@ -43,12 +43,15 @@ def make_plans(
             known[table, day] = source.digests(table, day_number(day))
         return known[table, day]
 
-    plans = []
+    plans: list[Plan] = []
     for spec in VIEWS:
         tables = [name for name in dict.fromkeys((*REQUIRED, *spec.tables)) if name in source.tables]
         old = state.views.get(spec.name)
-        meaning = definition(spec, scorer.version if spec.name == "sentiment" else "")
-        asked = start or (old.start if old else None)
+        meaning = definition(spec, scorer.version)
+        behind = [plan for plan in plans if plan.spec.name in spec.views]
+        asked = start or (
+            old.start if old else max((plan.start for plan in behind if plan.start), default=None)
+        )
         begin = asked or source.first
         begin = min(begin, old.first) if old else begin
         since, reason = _since(old, meaning, tables, begin=begin, last=last, digests=digests)
@@ -102,7 +105,7 @@ def is_current(state: BuildState, scorer: Scorer, start: dt.date | None, end: dt
     """Say whether every view is built by the present code from *start* to *end*."""
     for spec in VIEWS:
         view = state.views.get(spec.name)
-        meaning = definition(spec, scorer.version if spec.name == "sentiment" else "")
+        meaning = definition(spec, scorer.version)
         if view is None or view.definition != meaning or view.last < end or (start and start < view.first):
             return False
     return True

@@ -52,6 +52,14 @@ def expression(frame: Frame) -> ir.Table:
         account_age_days=ibis.ifelse(
             grid["created_day"] <= grid["day"], grid["day"] - grid["created_day"], ibis.null("int64")
         ),
+        onboarding_days=ibis.ifelse(
+            grid["created_day"] <= grid["day"],
+            ibis.ifelse(
+                (grid["onboarded_day"] <= grid["day"]).fill_null(False), grid["onboarded_day"], grid["day"]
+            )
+            - grid["created_day"],
+            ibis.null("int64"),
+        ),
         onboarded=(grid["onboarded_day"] <= grid["day"]).fill_null(False),
         has_active_subscription=grid["running"].notnull(),
     )

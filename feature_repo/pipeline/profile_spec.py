@@ -33,6 +33,13 @@ PROFILE = ViewSpec(
             "tenure",
             "The account is {days} old",
         ),
+        Feature(
+            "onboarding_days",
+            "Int64",
+            "Days that onboarding took from the account's creation, or has taken so far.",
+            "onboarding",
+            "Onboarding took {days}, or has so far",
+        ),
         Feature("onboarded", "Bool", "Whether onboarding is completed.", "onboarding", "Onboarded: {value}"),
         Feature(
             "incidents_28d",

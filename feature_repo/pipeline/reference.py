@@ -33,14 +33,18 @@ def reference_page() -> str:
     return "\n".join(parts)
 
 
+def _made_from(view: ViewSpec) -> str:
+    tables = ", ".join(f"`{name}`" for name in view.tables)
+    if not view.views:
+        return f"Made from {tables}."
+    return f"Made from the views {', '.join(f'`{name}`' for name in view.views)}, and so from {tables}."
+
+
 def _section(view: ViewSpec) -> str:
     lines = [
         f"## {view.name}\n",
         f"{view.description}\n",
-        (
-            f"Owner: {view.owner}. Stale after {view.freshness_days} days. "
-            f"Made from {', '.join(f'`{name}`' for name in view.tables)}.\n"
-        ),
+        (f"Owner: {view.owner}. Stale after {view.freshness_days} days. {_made_from(view)}\n"),
         "| feature | type | role | signal | meaning |",
         "|---|---|---|---|---|",
     ]

@@ -16,6 +16,7 @@ from feature_repo.tables.registry import USAGE_TABLES
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
     from pathlib import Path
 
     import ibis.expr.types as ir
@@ -48,16 +49,25 @@ class Source:
         """Return the month digests of a table as known on day number *last*."""
         return month_digests(name, self.tables[name], last)
 
+    @property
+    def blocks(self) -> int:
+        """Number of blocks that the accounts are cut into."""
+        return self._blocks
+
     def block_into(self, blocks: int) -> None:
         """Stage the tables sorted into *blocks* blocks of accounts, so that each can be read by itself."""
         if blocks == self._blocks:
             return
         for name, table in list(self.tables.items()):
             if "account_id" in table.columns:
-                place = (table["account_id"].hash() % blocks + blocks) % blocks
-                staged = table.mutate(account_block=place).order_by("account_block")
-                self.tables[name] = self.con.create_table(f"blocks_{name}", staged, temp=True)
+                self.tables[name] = self.staged(f"blocks_{name}", table, blocks)
         self._blocks = blocks
+
+    def staged(self, name: str, table: ir.Table, blocks: int) -> ir.Table:
+        """Return a temporary copy of *table*, sorted by `account_block`, the block of each row's account."""
+        place = (table["account_id"].hash() % blocks + blocks) % blocks
+        rows = table.mutate(account_block=place).order_by("account_block")
+        return self.con.create_table(name, rows, temp=True)
 
     def frame(self, block: int, first: int, last: int) -> Frame:
         """Return the frame of one block of accounts for the days *first* to *last*."""
@@ -69,6 +79,13 @@ class Source:
                 else table
                 for name, table in tables.items()
             }
+        return self._frame(tables, block, first, last)
+
+    def population(self, first: int, last: int) -> Frame:
+        """Return the frame of all accounts for the days *first* to *last*."""
+        return self._frame(self.tables, -1, first, last)
+
+    def _frame(self, tables: Mapping[str, ir.Table], block: int, first: int, last: int) -> Frame:
         key = (block, first, last)
         if key not in self._spines:
             spine = make_spine(tables["accounts"], tables["subscriptions"], first, last)

@@ -45,8 +45,9 @@ class ViewSpec:
         description: One sentence.
         owner: Team that answers for it.
         freshness_days: Age in days past which a row is stale.
-        tables: Raw tables that it is made from.
+        tables: Raw tables that it is made from, also those behind the views that it reads.
         features: Its features in order.
+        views: Views whose rows it is made from, before it in the order of views.
     """
 
     name: str
@@ -55,3 +56,4 @@ class ViewSpec:
     freshness_days: int
     tables: tuple[str, ...]
     features: tuple[Feature, ...]
+    views: tuple[str, ...] = ()

@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from feature_repo.pipeline.views import read_views
+
 if TYPE_CHECKING:
     from feature_repo.pipeline.spec import ViewSpec
 
 FILE_NAME = "state.json"
 FORMAT = 1
-SHARED_CODE = ("frame", "windows", "expressions", "subscription_state", "usage_peaks", "payments")
+SHARED_CODE = (
+    "frame",
+    "windows",
+    "expressions",
+    "derived",
+    "subscription_state",
+    "usage_peaks",
+    "payments",
+    "health_level",
+)
 
 
 class ViewState(BaseModel):
@@ -67,12 +78,14 @@ def definition(spec: ViewSpec, scorer_version: str) -> str:
     """Return the digest of all that decides a view's values besides the data.
 
     Args:
-        spec: The view; its names and types count, its words do not.
-        scorer_version: Version of the ticket scorer, for a view that reads ticket text, else empty.
+        spec: The view; its names and types count, its words do not. What it reads of other views counts too.
+        scorer_version: Version of the ticket scorer; it counts for views that rest on ticket text.
     """
-    digest = hashlib.sha256(repr([(f.name, f.dtype) for f in spec.features]).encode())
-    digest.update(scorer_version.encode())
+    behind = (*read_views(spec), spec)
+    digest = hashlib.sha256(repr([(f.name, f.dtype) for view in behind for f in view.features]).encode())
+    if any(view.name == "sentiment" for view in behind):
+        digest.update(scorer_version.encode())
     folder = Path(__file__).parent
-    for module in (*SHARED_CODE, spec.name):
+    for module in (*SHARED_CODE, *(view.name for view in behind)):
         digest.update((folder / f"{module}.py").read_bytes())
     return digest.hexdigest()

@@ -34,7 +34,8 @@ def periods(frame: Frame) -> ir.Table:
         group_by="account_id", order_by=[rows["started_at"], rows["micro_mrr"], rows["subscription_id"]]
     )
     return rows.mutate(
-        place=ibis.row_number().over(in_order), previous_plan=rows["plan"].lag().over(in_order)
+        place=ibis.row_number().over(in_order),
+        previous_plan=rows["plan"].lag().over(in_order),
     )
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 WEEK, RECENT, BASELINE = 7, 28, 90
 LOOKBACK = RECENT + BASELINE
+YEAR = 364
+"""Days of a year of whole weeks, so that weekdays meet their like."""
+WEEKDAYS = 8
 SUMMED = ("logins", "active_users", "api_calls", "events", "invites")
 TREND_ORDER = ("events", "api_calls", "logins", "active_users")
 
@@ -79,10 +82,21 @@ def expression(frame: Frame) -> ir.Table:
     grid = attach(
         attach(frame.dense(LOOKBACK, history.select("account_id", day=history["first_any"])), by_day), history
     )
-    grid = grid.mutate(**{name: grid[name].fill_null(0.0) for name in (*SUMMED, "active")})
+    grid = attach(grid, _year_ago(rows, start, frame.last))
+    then = [f"{name}_then" for name in TREND_ORDER]
+    grid = grid.mutate(**{name: grid[name].fill_null(0.0) for name in (*SUMMED, "active", *then)})
     grid = grid.mutate(login_day=flag(grid["logins"] > 0))
     grid = frame.made(_windows(grid))
     return _storage(_features(grid), rows)
+
+
+def _year_ago(rows: ir.Table, start: int, last: int) -> ir.Table:
+    """Return each day's amounts of 364 days before, from day *start* on."""
+    then = rows.mutate(day=rows["day"] + YEAR)
+    then = then.filter((then["day"] >= start) & (then["day"] <= last))
+    return then.group_by("account_id", "day").agg(
+        **{f"{name}_then": then["amount"].sum(where=then["metric"] == name) for name in TREND_ORDER}
+    )
 
 
 def _windows(grid: ir.Table) -> ir.Table:
@@ -95,6 +109,8 @@ def _windows(grid: ir.Table) -> ir.Table:
         f"{name}_base": rolling(grid[name], BASELINE, skip=RECENT)
         for name in ("login_day", "active_users", "api_calls", "events")
     }
+    sums |= {f"{name}_3": rolling(grid[name], 3) for name in TREND_ORDER}
+    sums |= {f"{name}_then_28": rolling(grid[f"{name}_then"], RECENT) for name in TREND_ORDER}
     active_day = ibis.ifelse(grid["active"] > 0, grid["day"], ibis.null("int64"))
     grid = grid.mutate(
         **sums,
@@ -105,9 +121,12 @@ def _windows(grid: ir.Table) -> ir.Table:
     grid = grid.mutate(
         trend_of=ibis.cases(*[(known[i], i) for i in range(len(known))]),
         week=ibis.cases(*[(known[i], grid[f"{TREND_ORDER[i]}_7"]) for i in range(len(known))]),
+        three=ibis.cases(*[(known[i], grid[f"{TREND_ORDER[i]}_3"]) for i in range(len(known))]),
     )
     return grid.mutate(
         trend_of_then=lag(grid["trend_of"], 3 * WEEK),
+        trend_of_long_ago=lag(grid["trend_of"], WEEKDAYS * WEEK),
+        **{f"three_{back}": lag(grid["three"], WEEK * back) for back in range(1, WEEKDAYS + 1)},
         api_calls_7_then=lag(grid["api_calls_7"], WEEK),
         **{f"week_{back}": lag(grid["week"], WEEK * back) for back in (1, 2, 3)},
     )
@@ -125,6 +144,11 @@ def _features(grid: ir.Table) -> ir.Table:
         change = ratio(grid[f"{name}_28"] * days, grid[f"{name}_base"] * RECENT)
         return ibis.ifelse(days >= RECENT, change, ibis.null("float64"))
 
+    old = [known[name] >= YEAR + RECENT for name in TREND_ORDER]
+    year_ratio = [ratio(grid[f"{name}_28"], grid[f"{name}_then_28"]) for name in TREND_ORDER]
+    same_weekdays = grid["three_1"]
+    for back in range(2, WEEKDAYS + 1):
+        same_weekdays += grid[f"three_{back}"]
     mean_week = (grid["week"] + grid["week_1"] + grid["week_2"] + grid["week_3"]) * 10
     rise = (grid["week"] - grid["week_3"]) * 3 + (grid["week_1"] - grid["week_2"])
     return grid.select(
@@ -153,6 +177,14 @@ def _features(grid: ir.Table) -> ir.Table:
         invites_28d=amount("invites_28", "invites"),
         usage_trend_28d_slope=ibis.ifelse(
             grid["trend_of"] == grid["trend_of_then"], ratio(rise * 4, mean_week), ibis.null("float64")
+        ),
+        usage_3d_vs_weekdays_56d_ratio=ibis.ifelse(
+            grid["trend_of"] == grid["trend_of_long_ago"],
+            ratio(grid["three"] * WEEKDAYS, same_weekdays),
+            ibis.null("float64"),
+        ),
+        usage_28d_vs_year_ago_ratio=ibis.cases(
+            *[(is_old, value) for is_old, value in zip(old, year_ratio, strict=True)]
         ),
     )
 

@@ -131,5 +131,21 @@ USAGE = ViewSpec(
             "trend",
             "Usage moved by {percent} % a week over the last four weeks",
         ),
+        Feature(
+            "usage_3d_vs_weekdays_56d_ratio",
+            "Float64",
+            "The busiest known metric over the last 3 days, divided by its mean on the same weekdays of the 8 weeks "
+            "before.",
+            "seasonal_usage",
+            "Usage of the last 3 days {change} against the same weekdays of the 8 weeks before",
+        ),
+        Feature(
+            "usage_28d_vs_year_ago_ratio",
+            "Float64",
+            "The busiest metric that is known for more than a year, over the last 28 days, divided by the same days a "
+            "year (52 weeks) ago.",
+            "seasonal_usage",
+            "Usage {change} against the same weeks a year ago",
+        ),
     ),
 )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from feature_repo.pipeline.adoption_spec import ADOPTION
 from feature_repo.pipeline.commercial_spec import COMMERCIAL
 from feature_repo.pipeline.engagement_spec import ENGAGEMENT
+from feature_repo.pipeline.health_spec import HEALTH
+from feature_repo.pipeline.peers_spec import PEERS
 from feature_repo.pipeline.profile_spec import PROFILE
 from feature_repo.pipeline.sentiment_spec import SENTIMENT
 from feature_repo.pipeline.usage_spec import USAGE
@@ -14,9 +16,18 @@ from feature_repo.pipeline.usage_spec import USAGE
 if TYPE_CHECKING:
     from feature_repo.pipeline.spec import ViewSpec
 
-VIEWS: tuple[ViewSpec, ...] = (USAGE, ADOPTION, SENTIMENT, COMMERCIAL, ENGAGEMENT, PROFILE)
+VIEWS: tuple[ViewSpec, ...] = (USAGE, ADOPTION, SENTIMENT, COMMERCIAL, ENGAGEMENT, PROFILE, HEALTH, PEERS)
 
 _BY_NAME = {view.name: view for view in VIEWS}
+
+
+def read_views(spec: ViewSpec) -> tuple[ViewSpec, ...]:
+    """Return all views whose rows *spec* is made from, directly or through another, in the order of views."""
+    names = set(spec.views)
+    for one in reversed(VIEWS):
+        if one.name in names:
+            names.update(one.views)
+    return tuple(one for one in VIEWS if one.name in names)
 
 
 def view(name: str) -> ViewSpec:

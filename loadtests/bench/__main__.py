@@ -135,7 +135,8 @@ def _trees(setting: Setting) -> int:
     options.log_severity_level = 3
     graph = str(setting.bundle / "bundle.onnx")
     session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    return int(session.get_modelmeta().custom_metadata_map.get("trees", "0"))
+    facts = session.get_modelmeta().custom_metadata_map
+    return int(facts.get("boosted_trees", facts.get("trees", "0")))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def measured(results: Results, machine: dict[str, Any]) -> str:
         f"Measured on {results.made_at[:10]} by `make bench` ({results.plan} plan): {machine['cpus']} cores, "
         f"{machine['memory_gib']} GiB, Python {machine['python']}, {libraries}. "
         f"{results.accounts:,} accounts with {results.features} features each, one graph of "
-        f"{results.trees} trees; the service "
+        f"{results.trees:,} boosted trees; the service "
         + ("ran as the built bento." if results.bento else "ran from its sources.")
     )
     parts = (

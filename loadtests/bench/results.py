@@ -41,7 +41,7 @@ class Results:
         made_at: When, ISO.
         accounts: Accounts in the online store.
         features: Features an account.
-        trees: Trees of the model, if its bundle says so.
+        trees: Boosted trees of the model, if its bundle says so; its graph has fewer, since it merges them.
         model: Tag of the bundle.
         bento: Tag of the bento; empty if the service ran from its sources.
         samples: All measurements.

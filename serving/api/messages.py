@@ -60,6 +60,7 @@ class Request:
         method: Method in capitals.
         path: Path as sent, percent-encoded.
         headers: Headers by lower-case name; of a repeated header the last.
+        query: What follows the path's question mark, as sent.
         parameters: Parts of the path that the route names, decoded.
         request_id: The client's `X-Request-Id` if it is well formed, else one of our own.
         traceparent: The client's W3C `traceparent` if it is well formed.
@@ -70,6 +71,7 @@ class Request:
     path: bytes
     headers: Mapping[bytes, bytes]
     receive: Receive
+    query: bytes = b""
     parameters: Mapping[str, str] = field(default_factory=dict)
     request_id: bytes = b""
     traceparent: bytes | None = None
@@ -90,6 +92,7 @@ class Request:
             path=scope.get("raw_path") or scope["path"].encode(),
             headers=headers,
             receive=receive,
+            query=scope.get("query_string", b""),
             request_id=request_id,
             traceparent=traceparent,
         )

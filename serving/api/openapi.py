@@ -12,7 +12,8 @@ from pydantic.json_schema import models_json_schema
 import serving
 from serving.api import problems, responses
 from serving.api.messages import Request, Response
-from serving.api.requests import NextBestActionRequest, ScoreManyRequest, ScoreOneRequest
+from serving.api.requests import EXPLAIN_EXACTLY, NextBestActionRequest, ScoreManyRequest, ScoreOneRequest
+from serving.scoring.exact import METHOD, MOST_ACCOUNTS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -24,15 +25,23 @@ VERSION = "0.1.0"
 DOCS_PAGE = Path(__file__).with_name("docs.html")
 REF = "#/components/schemas/{model}"
 SCHEMAS: tuple[type[BaseModel], ...] = (
-    ScoreOneRequest, ScoreManyRequest, NextBestActionRequest, responses.ScoreAnswer, responses.ScoresAnswer,
-    responses.DecisionAnswer, responses.AccountCard, responses.ModelsAnswer, responses.StatusAnswer,
-    responses.ProblemDocument,
+    ScoreOneRequest, ScoreManyRequest, NextBestActionRequest, responses.ScoreAnswer,
+    responses.ExplainedScoreAnswer, responses.ScoresAnswer, responses.DecisionAnswer, responses.AccountCard,
+    responses.HoldoutAnswer, responses.ModelsAnswer, responses.StatusAnswer, responses.ProblemDocument,
 )  # fmt: skip
 BODY_PROBLEMS = (
     problems.BODY_TOO_SLOW, problems.BODY_TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE, problems.MALFORMED_BODY,
 )  # fmt: skip
 COMMON_PROBLEMS = (problems.INTERNAL_ERROR, problems.OVERLOADED, problems.NOT_READY)
 ACCOUNT = "acme-0042"
+EXPLAIN: dict[str, Any] = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "description": "`exact`: reasons are the account's own TreeSHAP values instead of looked-up ones, and "
+    f"`signals.contributions` has every feature's; `signals.method` is then `{METHOD}`.",
+    "schema": {"type": "string", "enum": [EXPLAIN_EXACTLY]},
+}
 
 
 async def document(_state: ServingState, _request: Request) -> Response:
@@ -123,9 +132,21 @@ def _paths() -> dict[str, Any]:
             "post": _operation(
                 "score", "accounts", "Score one account, or up to 500",
                 "With `account_id` the answer is one score, with `account_ids` it is `scores` and `errors`. "
-                "Stale or thin features are scored all the same; `evidence` says so.",
-                _json({"oneOf": [_ref(responses.ScoreAnswer), _ref(responses.ScoresAnswer)]}),
-                (*BODY_PROBLEMS, problems.TOO_MANY_ACCOUNTS, *store),
+                "Stale or thin features are scored all the same; `evidence` says so. With `explain=exact` "
+                f"up to {MOST_ACCOUNTS} accounts get exact reasons, each in one to some milliseconds.",
+                _json(
+                    {
+                        "anyOf": [
+                            _ref(responses.ScoreAnswer), _ref(responses.ExplainedScoreAnswer),
+                            _ref(responses.ScoresAnswer),
+                        ]
+                    }
+                ),
+                (
+                    *BODY_PROBLEMS, problems.TOO_MANY_ACCOUNTS, problems.INVALID_PARAMETER,
+                    problems.EXACT_REASONS_UNAVAILABLE, *store,
+                ),
+                parameters=[EXPLAIN],
                 body={"oneOf": [_ref(ScoreOneRequest), _ref(ScoreManyRequest)]},
                 examples={
                     "one": {"summary": "One account", "value": {"account_id": ACCOUNT}},
@@ -154,6 +175,15 @@ def _paths() -> dict[str, Any]:
                 "account_card", "accounts", "The account card",
                 "Score, key profile and next best action of one account.",
                 _json(_ref(responses.AccountCard)), (problems.MALFORMED_BODY, *store),
+                parameters=[_path_parameter("account_id", "The account, percent-encoded.", ACCOUNT)],
+            )
+        },
+        "/v1/holdouts/{account_id}": {
+            "get": _operation(
+                "holdouts", "accounts", "What an account is held out of",
+                "Accounts that are held out get no action, so that the effect of actions can be measured. "
+                "Every id has an answer: assignment is a hash of it.",
+                _json(_ref(responses.HoldoutAnswer)), (problems.MALFORMED_BODY,),
                 parameters=[_path_parameter("account_id", "The account, percent-encoded.", ACCOUNT)],
             )
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from serving.errors import StoreUnavailable, UnknownAccount
+from serving.errors import ExactReasonsUnavailable, StoreUnavailable, UnknownAccount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,14 @@ MALFORMED_BODY = ProblemKind(
     "malformed-body", 422, "Malformed body", "client_error",
     "The body is not JSON, or not of the documented form; `errors` points at each place.",
 )  # fmt: skip
+INVALID_PARAMETER = ProblemKind(
+    "invalid-parameter", 422, "Invalid query parameter", "client_error",
+    "A parameter of the query has a value that it can't have; `errors` names it.",
+)  # fmt: skip
+EXACT_REASONS_UNAVAILABLE = ProblemKind(
+    "exact-reasons-unavailable", 501, "No exact reasons", "client_error",
+    "The bundle that is served lacks what they are computed from. Train a new one, or leave `explain` out.",
+)  # fmt: skip
 INTERNAL_ERROR = ProblemKind(
     "internal-error", 500, "Internal error", "server_error",
     "A fault of the service. Its log holds the details under the answer's `request_id`.",
@@ -79,16 +87,17 @@ STORE_UNAVAILABLE = ProblemKind(
     "The online store did not answer in time. Try again after `Retry-After` seconds.",
 )  # fmt: skip
 OVERLOADED = ProblemKind(
-    "overloaded", 503, "Too many requests in flight", "overloaded", "Try again after `Retry-After` seconds."
-)
+    "overloaded", 503, "Too many requests in flight", "overloaded",
+    "Too many are being worked on or waiting, or this one waited too long. Try again after `Retry-After` seconds.",
+)  # fmt: skip
 NOT_READY = ProblemKind(
     "not-ready", 503, "Not ready", "not_ready", "The service is starting, or can't reach its store."
 )
 
 KINDS: tuple[ProblemKind, ...] = (
     UNKNOWN_ACCOUNT, UNKNOWN_PATH, UNKNOWN_MODEL, METHOD_NOT_ALLOWED, BODY_TOO_SLOW, BODY_TOO_LARGE,
-    TOO_MANY_ACCOUNTS, UNSUPPORTED_MEDIA_TYPE, MALFORMED_BODY, INTERNAL_ERROR, STORE_UNAVAILABLE, OVERLOADED,
-    NOT_READY,
+    TOO_MANY_ACCOUNTS, UNSUPPORTED_MEDIA_TYPE, MALFORMED_BODY, INVALID_PARAMETER, EXACT_REASONS_UNAVAILABLE,
+    INTERNAL_ERROR, STORE_UNAVAILABLE, OVERLOADED, NOT_READY,
 )  # fmt: skip
 
 
@@ -134,6 +143,10 @@ def problem_of(error: Exception, retry_after_seconds: int) -> ProblemError:
             STORE_UNAVAILABLE,
             "The online store did not answer in time.",
             headers=((b"retry-after", str(retry_after_seconds).encode()),),
+        )
+    if isinstance(error, ExactReasonsUnavailable):
+        return ProblemError(
+            EXACT_REASONS_UNAVAILABLE, "The bundle that is served lacks what exact reasons are computed from."
         )
     return ProblemError(INTERNAL_ERROR, "The service failed on this request.")
 

@@ -1,14 +1,17 @@
 """The bodies that clients send, checked strictly: no coercion, no unknown keys, errors that point."""
 
 from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from serving.api.problems import MALFORMED_BODY, TOO_MANY_ACCOUNTS, ProblemError
+from serving.api.problems import INVALID_PARAMETER, MALFORMED_BODY, TOO_MANY_ACCOUNTS, ProblemError
 from serving.decisions.catalogue import Surface
 
 MAX_ID_BYTES = 256
 MOST_ERRORS = 20
+EXPLAIN_EXACTLY = "exact"
+"""The one value of the query parameter `explain`."""
 
 
 def _short(value: str) -> str:
@@ -75,6 +78,25 @@ def parse_score(body: object, max_accounts: int) -> ScoreOneRequest | ScoreManyR
     request = _validate(ScoreManyRequest, body)
     refuse_repeated(request.account_ids)
     return request
+
+
+def parse_explain(query: bytes) -> bool:
+    """Return whether the *query* of a `/v1/score` asks for exact reasons; other parameters are left alone.
+
+    Raises:
+        ProblemError: `explain` has another value than `exact`.
+    """
+    if not query:
+        return False
+    # In a query's percent-encoding nothing but ASCII is left; what else comes is nobody's value.
+    values = [value for name, value in parse_qsl(query.decode("latin-1"), True) if name == "explain"]
+    if any(value != EXPLAIN_EXACTLY for value in values):
+        raise ProblemError(
+            INVALID_PARAMETER,
+            f"`explain` may only be `{EXPLAIN_EXACTLY}`; leave it out for the reasons that every score has.",
+            members={"errors": [{"parameter": "explain", "detail": f"should be `{EXPLAIN_EXACTLY}`"}]},
+        )
+    return bool(values)
 
 
 def parse_next_best_action(body: object) -> NextBestActionRequest:

@@ -25,10 +25,22 @@ class Signal(_Answer):
 
 
 class Signals(_Answer):
-    """The strongest signals in each direction, strongest first."""
+    """The strongest signals in each direction, strongest first, and how they were told."""
 
+    method: Literal["leaf_averaged_treeshap", "exact_treeshap"] = Field(
+        description="How contributions were made: TreeSHAP averaged over the accounts of a tree's leaf, or "
+        "exactly of this account, as `explain=exact` asks for."
+    )
     raising: list[Signal]
     lowering: list[Signal]
+
+
+class ExactSignals(Signals):
+    """The same from the account's own contributions, which are all told."""
+
+    contributions: dict[str, float] = Field(
+        description="Every model feature's part of the scored horizon's churn probability, in log-odds."
+    )
 
 
 class ViewEvidence(_Answer):
@@ -44,6 +56,7 @@ class Evidence(_Answer):
 
     status: Literal["full", "thin", "stale"]
     views: dict[str, ViewEvidence]
+    missing: list[str] = Field(description="Views that hold nothing of the account.")
     clock: Literal["demonstration"] | None = Field(
         default=None, description="Present when the service's time is not the machine's."
     )
@@ -61,6 +74,12 @@ class ScoreAnswer(_Answer):
     evidence: Evidence
     model: str
     feature_contract: str
+
+
+class ExplainedScoreAnswer(ScoreAnswer):
+    """Churn and upsell of one account with exact reasons, as `explain=exact` asks for."""
+
+    signals: ExactSignals
 
 
 class ProblemDocument(_Answer):
@@ -140,6 +159,10 @@ class RefusedAnswer(_Answer):
     stage: str
     rule: str
     text: str
+    policy_rule: str | None = Field(default=None, description="Id of the policy's rule, if one stopped it.")
+    safer_alternative: str | None = Field(
+        default=None, description="Key of the action to take instead, if the rule points to one that stands."
+    )
 
 
 class DecisionAnswer(_Answer):
@@ -167,6 +190,15 @@ class AccountCard(ScoreAnswer):
 
     profile: dict[str, float | int | str | bool | None]
     next_best_action: DecisionAnswer
+
+
+class HoldoutAnswer(_Answer):
+    """What an account is held out of."""
+
+    account_id: str
+    held_out: bool = Field(description="Whether it gets no action at all.")
+    programmes: list[str] = Field(description="Programmes whose actions it does not get.")
+    policy: str
 
 
 class ModelAnswer(_Answer):

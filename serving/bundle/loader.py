@@ -29,6 +29,7 @@ EXPLAIN_NAME = "explain"
 _LOG_ERRORS_ONLY = 3
 _TENSOR_BYTES = 16 << 20  # the largest intermediate tensor of one call; larger calls are cut into chunks
 _MAX_CHUNK_ROWS = 4096
+_UNKNOWN_ROW_BYTES = 1 << 19  # of a graph that does not tell: of a thousand trees and a hundred features
 _WARM_UP_ROWS = (1, 1, 16)
 _YES, _NO = np.array(True), np.array(False)
 
@@ -138,8 +139,7 @@ def load_bundle(source: Path | str) -> Bundle:
     _check_graph(session, manifest, path / GRAPH_FILE)
     facts = session.get_modelmeta().custom_metadata_map
     width = len(manifest.contract.model_features)
-    trees = int(facts.get("trees", "1"))
-    explained = int(facts.get("explained_trees", facts.get("trees", "1")))
+    row_bytes = int(facts.get("row_bytes", _UNKNOWN_ROW_BYTES))
     tag = describe_bundle(path).tag if (path / "model.yaml").is_file() else f"{path.parent.name}:{path.name}"
     return Bundle(
         path=path,
@@ -149,8 +149,8 @@ def load_bundle(source: Path | str) -> Bundle:
         n_features=width,
         outputs={head.name: head.output for head in manifest.heads},
         contributions_output=_contributions_output(manifest),
-        chunk_rows=_rows_that_fit(8 * trees),
-        explained_chunk_rows=_rows_that_fit(max(8 * trees, 4 * explained * width)),
+        chunk_rows=_rows_that_fit(row_bytes),
+        explained_chunk_rows=_rows_that_fit(int(facts.get("explained_row_bytes", _UNKNOWN_ROW_BYTES))),
     )
 
 

@@ -12,6 +12,8 @@ from feature_repo.contract import FeatureContract
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE = "manifest.json"
 GRAPH_FILE = "bundle.onnx"
+BOOSTERS_FOLDER = "boosters"
+"""Holds the LightGBM text of each interval: `boosters/churn_30d.txt`."""
 TIER_TOP = 100
 
 
@@ -42,6 +44,13 @@ def require_cover(tiers: tuple[Tier, ...]) -> None:
         raise ValueError(f"tiers must cover 0 to {TIER_TOP}")
 
 
+class Calibration(_Value):
+    """Logistic calibration of an interval's margin m: its hazard is sigmoid(slope * m + intercept)."""
+
+    slope: float
+    intercept: float
+
+
 class Head(_Value):
     """One output of the graph.
 
@@ -56,6 +65,9 @@ class Head(_Value):
     horizons_days: tuple[int, ...]
     definition: str = Field(description="What counts as the event, in one sentence.")
     thresholds: dict[str, float] = Field(description="Chosen decision threshold per horizon (`90d`: 0.31).")
+    calibrations: tuple[Calibration, ...] = Field(
+        default=(), description="Of each interval; bundles of earlier releases don't tell."
+    )
     contributions_output: str | None = None
     contributions_method: str | None = None
 

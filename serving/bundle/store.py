@@ -3,7 +3,8 @@
 Importing BentoML for that would take seconds and memory.
 
 The store's layout is BentoML's: `<home>/models/<name>/<version>/model.yaml`, and
-`<home>/models/<name>/latest` holds the version that was saved last.
+`<home>/models/<name>/latest` holds the version that was saved last. Beside it, `champion` holds the version that was
+promoted last; `keepgrow promote` writes it, and BentoML leaves it alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from serving.errors import BundleError
 
 MODEL_NAME = "keepgrow"
 LATEST = "latest"
+CHAMPION = "champion"
 _MODEL_FILE = "model.yaml"
 _TAG = re.compile(
     r"(?P<name>[a-z0-9](?:[-._a-z0-9]*[a-z0-9])?)(?::(?P<version>[a-z0-9](?:[-._a-z0-9]*[a-z0-9])?))?"
@@ -57,7 +59,8 @@ def find_bundle(tag: str, store: Path | None = None) -> Path:
     """Return the folder of the bundle that *tag* names.
 
     Args:
-        tag: `name:version`, `name:latest` or `name`; the beginning of a version does if only one begins so.
+        tag: `name:version`, `name:champion`, `name:latest` or `name` (the latest); the beginning of a version does if
+            only one begins so.
         store: A model store; BentoML's own if None.
 
     Raises:
@@ -71,6 +74,8 @@ def find_bundle(tag: str, store: Path | None = None) -> Path:
     folder = store / name
     if version in (None, LATEST):
         return _latest(folder, store)
+    if version == CHAMPION:
+        return _champion(folder, store)
     if _is_bundle(folder / version):
         return folder / version
     matches = [path for path in _versions(folder) if path.name.startswith(version)]
@@ -115,16 +120,35 @@ def describe_bundle(path: Path) -> StoredBundle:
 
 
 def _latest(folder: Path, store: Path) -> Path:
-    try:
-        named = folder / (folder / LATEST).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        named = folder
-    if named.parent == folder and _is_bundle(named):
+    named = _named(folder, LATEST)
+    if named is not None:
         return named
     versions = _versions(folder)
     if not versions:
         raise BundleError(f"the model store {store} holds no bundle {folder.name!r}; train one first")
     return max(versions, key=lambda path: describe_bundle(path).created_at)
+
+
+def _champion(folder: Path, store: Path) -> Path:
+    """Return what was promoted; never another bundle in its place, should that be gone."""
+    named = _named(folder, CHAMPION)
+    if named is not None:
+        return named
+    if not (folder / CHAMPION).exists():
+        raise BundleError(
+            f"no bundle {folder.name!r} in {store} has been promoted yet; `keepgrow promote TAG` does that"
+        )
+    version = (folder / CHAMPION).read_text(encoding="utf-8", errors="replace").strip()
+    raise BundleError(f"the champion {folder.name}:{version} is no longer in {store}; promote another bundle")
+
+
+def _named(folder: Path, pointer: str) -> Path | None:
+    """Return the bundle that the file *pointer* names, or None if it names none that is there."""
+    try:
+        named = folder / (folder / pointer).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return named if named.parent == folder and _is_bundle(named) else None
 
 
 def _versions(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from serving.features.sentinel import SentinelLink
 from serving.features.wire import ServerAddress, SharedConnections
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
 SINGLE: Final = ("redis", "rediss", "unix")
 SENTINEL: Final = "redis+sentinel"
@@ -20,6 +20,13 @@ CLUSTER: Final = "redis+cluster"
 
 class StoreLink(Protocol):
     """What the reader needs of a store."""
+
+    @property
+    def spread(self) -> bool:
+        """Whether keys are spread over several servers."""
+
+    def node_of(self, key: bytes) -> Hashable:
+        """Return which server has *key*, as far as that is known without asking."""
 
     async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
         """Return the values of the link's fields for each key, in one round trip."""

@@ -59,6 +59,15 @@ class ClusterLink:
         self._refresh: asyncio.Task[None] | None = None
         self._refreshed = float("-inf")
 
+    @property
+    def spread(self) -> bool:
+        """Keys are spread over several servers."""
+        return True
+
+    def node_of(self, key: bytes) -> Host | None:
+        """Return the master of *key*'s slot; None before the map of slots is known, and of an uncovered slot."""
+        return self._slots[slot_of(key)] if self._slots else None
+
     async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
         """Return the values of the fields of each hash: a list, or a `hiredis.ReplyError`.
 
@@ -154,7 +163,7 @@ class ClusterLink:
             self._refresh_soon()
             raise
         if reply != b"PONG":
-            raise StoreUnavailable(f"the online store at {named([node])} refuses: {reply!r}")
+            raise StoreUnavailable.refused(named([node]), reply)
 
     def _redirected(self, error: hiredis.ReplyError, node: Host | None) -> tuple[Host, bool] | None:
         """Return the node that *error* refers to and whether it has to be asked with ASKING, if it does."""
@@ -177,7 +186,7 @@ class ClusterLink:
         return connections
 
     def _uncovered(self) -> StoreUnavailable:
-        return StoreUnavailable(f"the Cluster {self._seeds} has slots that no node serves")
+        return StoreUnavailable(f"the Cluster {self._seeds} has slots that no node serves", "uncovered")
 
     async def _first_map(self, deadline_seconds: float) -> None:
         if self._refresh is None or self._refresh.done():
@@ -215,7 +224,7 @@ class ClusterLink:
         """Return each slot's master as *node* knows it."""
         reply = await self._node(node).call([b"CLUSTER", b"SLOTS"], REFRESH_SECONDS)
         if not isinstance(reply, list) or not reply:
-            raise StoreUnavailable(f"{node[0]}:{node[1]} told no slots: {reply}")
+            raise StoreUnavailable.refused(named([node]), reply)
         slots: list[Host | None] = [None] * SLOTS
         for first, last, master, *_ in cast("list[tuple[int, int, list[bytes | int]]]", reply):
             host = cast("bytes | None", master[0]) or b""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from operator import getitem, itemgetter
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -158,7 +158,9 @@ class RowDecoder:
             raise
         return FeatureRows(
             account_ids=tuple(account_ids),
-            known=np.array([reply.count(None) < len(reply) for reply in replies], dtype=np.bool_),
+            known=np.array(
+                [reply[-1] is not None or reply.count(None) < len(reply) for reply in replies], dtype=np.bool_
+            ),
             matrix=matrix,
             as_of=as_of,
             context=context,
@@ -190,9 +192,7 @@ class RowDecoder:
     def _by_column(self, replies: Sequence[Reply]) -> _Decoded:
         n = len(replies)
         columns = list(zip(*replies, strict=True))
-        joined = b"".join(
-            [value or NULL_DOUBLE for column in columns[: self._floats_end] for value in column]
-        )
+        joined = b"".join(map(_joined_doubles, columns[: self._floats_end]))
         if len(joined) != self._floats_end * n * DOUBLE_BYTES:
             raise ValueError("not all of them are doubles")
         doubles = np.frombuffer(joined, dtype=_SERIALIZED_DOUBLE)
@@ -201,14 +201,16 @@ class RowDecoder:
         numbers = np.empty((self._columns_end, n), dtype=np.float64)
         numbers[: self._floats_end] = doubles["value"].reshape(self._floats_end, n)
         for place, table in enumerate(self._tables, self._floats_end):
-            numbers[place] = list(map(table.__getitem__, columns[place]))
+            numbers[place] = np.fromiter(map(table.__getitem__, columns[place]), np.float64, n)
         told_columns = columns[self._others_end : self._features_end]
         told = [
             map(table.__getitem__, column)
             for table, column in zip(self._told_tables, told_columns, strict=True)
         ]
         names, times = self._told_names, self._times.__getitem__
-        as_of = np.array([list(map(times, column)) for column in columns[self._features_end :]])
+        as_of = np.array(
+            [np.fromiter(map(times, column), np.float64, n) for column in columns[self._features_end :]]
+        )
         return (
             np.ascontiguousarray(numbers[self._places].T),
             np.ascontiguousarray(as_of.reshape(len(self._views), n).T),
@@ -240,6 +242,13 @@ class RowDecoder:
                         decode(value)
                     except ValueError as error:
                         raise StoreFormatError(account_id, field, what, value) from error
+
+
+def _joined_doubles(column: Sequence[bytes | None]) -> bytes:
+    """Return the serialized doubles of a column, NaN where there is none."""
+    if None not in column and b"" not in column:
+        return b"".join(cast("Sequence[bytes]", column))
+    return b"".join([value or NULL_DOUBLE for value in column])
 
 
 def _field(feature: ContractFeature) -> str:

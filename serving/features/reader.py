@@ -13,7 +13,7 @@ from serving.features.errors import StoreFormatError
 from serving.features.keys import EntityKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from feature_repo.contract import FeatureContract
     from serving.features.rows import FeatureRows
@@ -59,6 +59,11 @@ class OnlineReader:
     def fields(self) -> tuple[bytes, ...]:
         """The hash fields that every read asks for."""
         return self._decoder.fields
+
+    @property
+    def holder(self) -> Callable[[str], Hashable] | None:
+        """What tells which server of the store holds an account; None where there is but one."""
+        return self._holder if self._link.spread else None
 
     async def read(
         self, account_ids: Sequence[str], deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
@@ -108,7 +113,7 @@ class OnlineReader:
                 [b"SCAN", cursor, b"MATCH", self._keys.pattern, b"COUNT", SCAN_COUNT], deadline_seconds
             )
             if isinstance(reply, hiredis.ReplyError):
-                raise StoreUnavailable(f"the online store refuses: {reply}")
+                raise StoreUnavailable.refused("", reply)
             cursor, found = cast("tuple[bytes, list[bytes]]", reply)
             keys += found
             if keys or bytes(cursor) == b"0":
@@ -128,10 +133,13 @@ class OnlineReader:
         """Close the connections; a later read opens them anew."""
         await self._link.close()
 
+    def _holder(self, account_id: str) -> Hashable:
+        return self._link.node_of(self._keys.key(account_id))
+
     def _require_values(self, account_ids: Sequence[str], replies: Sequence[object]) -> None:
         for account_id, reply in zip(account_ids, replies, strict=True):
             if isinstance(reply, list):
                 continue
             if "WRONGTYPE" in str(reply):
                 raise StoreFormatError(account_id, "the account's key", "a hash", b"")
-            raise StoreUnavailable(f"the online store refuses: {reply}")
+            raise StoreUnavailable.refused("", reply)

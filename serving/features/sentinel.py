@@ -74,7 +74,7 @@ class SentinelLink(SharedConnections):
             for one in asking:
                 one.cancel()
         if not votes:
-            raise StoreUnavailable(f"no Sentinel knows a master: {self._name}")
+            raise StoreUnavailable(f"no Sentinel knows a master: {self._name}", "no_master")
         host, port = votes.most_common(1)[0][0]
         return replace(self._address, host=host, port=port)
 
@@ -97,4 +97,6 @@ class SentinelLink(SharedConnections):
         if isinstance(role, hiredis.ReplyError):
             return  # no right to ask, or still loading: reads will tell
         if cast("list[bytes]", role)[0] != b"master":
-            raise StoreUnavailable(f"the server that the Sentinels name is no master: {self._name}")
+            raise StoreUnavailable(
+                f"the server that the Sentinels name is no master: {self._name}", "no_master"
+            )

@@ -168,6 +168,15 @@ class SharedConnections:
         self._head = b"*%d\r\n$5\r\nHMGET\r\n$" % (len(fields) + 2)
         self._body = b"\r\n" + body
 
+    @property
+    def spread(self) -> bool:
+        """One server has every key."""
+        return False
+
+    def node_of(self, _key: bytes) -> None:
+        """Return nothing that would tell keys apart."""
+        return
+
     async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
         """Return the values of the fields of each hash: a list, or a `hiredis.ReplyError`.
 
@@ -196,7 +205,7 @@ class SharedConnections:
         """
         reply = (await self.read((key,), deadline_seconds))[0]
         if not isinstance(reply, list):
-            raise StoreUnavailable(f"the online store at {self._name} refuses: {reply!r}")
+            raise StoreUnavailable.refused(self._name, reply)
 
     async def call(self, words: Sequence[bytes], deadline_seconds: float) -> object:
         """Return the reply to any one command.
@@ -236,7 +245,8 @@ class SharedConnections:
             ):
                 connection.close()
             raise StoreUnavailable(
-                f"the online store at {self._name} did not answer within {deadline_seconds * 1000:.0f} ms"
+                f"the online store at {self._name} did not answer within {deadline_seconds * 1000:.0f} ms",
+                "timeout",
             ) from None
         except OSError as error:
             raise StoreUnavailable(f"the online store at {self._name} can't be reached: {error}") from error
@@ -286,4 +296,4 @@ class SharedConnections:
             return
         for reply in await connection.send(b"".join(commands), len(commands)):
             if isinstance(reply, hiredis.ReplyError):
-                raise StoreUnavailable(f"the online store at {self._name} refuses: {reply}")
+                raise StoreUnavailable.refused(self._name, reply)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -165,21 +164,19 @@ def finish(
         head: _by_horizon(tables.horizons[head], values) for head, values in outputs.probabilities.items()
     }
     nothing: list[dict[str, float]] = [{} for _ in account_ids]
-    churn, upsell = by_head.get("churn", nothing), by_head.get("upsell", nothing)
-    ages = [math.nan] * n if tables.age_column is None else matrix[:, tables.age_column].tolist()
-    tag, contract_hash, seconds = bundle.tag, bundle.manifest.contract_hash, now.timestamp()
-    weigh, tiers = tables.evidence.weigh, tables.tiers
-    scores = []
-    for row, times in enumerate(as_of.tolist()):
-        score = churn_risk_score(exact[row])
-        raising, lowering = reasons[row]
-        evidence = weigh(times, seconds, account_age_days=ages[row], clock=clock_label)
-        scores.append(
-            AccountScore(
-                account_ids[row], score, tiers[score], churn[row], upsell[row], raising, lowering, evidence,
-                tag, contract_hash,
-            )
-        )  # fmt: skip
+    ages = np.full(n, np.nan) if tables.age_column is None else matrix[:, tables.age_column]
+    evidence = tables.evidence.weigh_all(as_of, now.timestamp(), account_age_days=ages, clock=clock_label)
+    tag, contract_hash, tiers = bundle.tag, bundle.manifest.contract_hash, tables.tiers
+    told = zip(
+        account_ids, map(churn_risk_score, exact), by_head.get("churn", nothing), by_head.get("upsell", nothing),
+        reasons, evidence, strict=True,
+    )  # fmt: skip
+    scores = [
+        AccountScore(
+            account_id, score, tiers[score], churn, upsell, raising, lowering, rests_on, tag, contract_hash
+        )
+        for account_id, score, churn, upsell, (raising, lowering), rests_on in told
+    ]
     return asked.answers(scores)
 
 
@@ -195,4 +192,4 @@ def require_zone(now: dt.datetime) -> None:
 
 def _by_horizon(horizons: tuple[str, ...], values: NDArray[np.float64]) -> list[dict[str, float]]:
     rounded = np.round(values, _PROBABILITY_DIGITS).tolist()
-    return [dict(zip(horizons, line, strict=True)) for line in rounded]
+    return [dict(zip(horizons, line)) for line in rounded]  # noqa: B905 -- strict costs as much again

@@ -7,10 +7,13 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from feature_repo.contract import ContractView
 
@@ -102,6 +105,31 @@ class EvidenceScale:
             self._found.clear()
         self._found[key] = (now, self._holds_until(as_of, now), evidence)
         return evidence
+
+    def weigh_all(
+        self,
+        as_of: NDArray[np.float64],
+        now: float,
+        *,
+        account_age_days: NDArray[np.float64],
+        clock: str | None,
+    ) -> list[Evidence]:
+        """Return the evidence of n accounts; see `weigh_evidence` for the arguments, here of n rows."""
+        if len(as_of) == 1:
+            age = float(account_age_days[0])
+            return [self.weigh(as_of[0].tolist(), now, account_age_days=age, clock=clock)]
+        times = np.ascontiguousarray(as_of)
+        young = (account_age_days < NEW_ACCOUNT_DAYS).tolist()
+        here: dict[tuple[bytes, bool], Evidence] = {}
+        found = []
+        for row, key in enumerate(zip(map(bytes, times), young, strict=True)):  # most have the same
+            evidence = here.get(key)
+            if evidence is None:
+                evidence = here[key] = self.weigh(
+                    times[row].tolist(), now, account_age_days=float(account_age_days[row]), clock=clock
+                )
+            found.append(evidence)
+        return found
 
     def _holds_until(self, as_of: Sequence[float], now: float) -> float:
         """Return the first time at which an age shows another second, or a view goes stale."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from serving.scoring.evidence import Evidence
     from serving.scoring.signals import Signal
+
+INLINE_METHOD: Final = "leaf_averaged_treeshap"
+"""How the graph's reasons are made; `training/export/contributions.py` says it at length."""
 
 
 class AccountScore(NamedTuple):
@@ -23,6 +26,8 @@ class AccountScore(NamedTuple):
         evidence: What the score rests on.
         model: Tag of the bundle.
         feature_contract: Hash of the bundle's feature contract.
+        signals_method: How the signals' contributions were made.
+        contributions: Every model feature's contribution in log-odds, where they were asked for.
     """
 
     account_id: str
@@ -35,6 +40,8 @@ class AccountScore(NamedTuple):
     evidence: Evidence
     model: str
     feature_contract: str
+    signals_method: str = INLINE_METHOD
+    contributions: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as `POST /v1/score` answers it; every number in it is finite."""
@@ -45,16 +52,20 @@ class AccountScore(NamedTuple):
         return self._shown(self.evidence.fragment)
 
     def _shown(self, evidence: object) -> dict[str, Any]:
+        signals: dict[str, Any] = {
+            "method": self.signals_method,
+            "raising": [signal.to_dict() for signal in self.raising],
+            "lowering": [signal.to_dict() for signal in self.lowering],
+        }
+        if self.contributions is not None:
+            signals["contributions"] = self.contributions
         return {
             "account_id": self.account_id,
             "churn_risk_score": self.churn_risk_score,
             "churn_risk_tier": self.churn_risk_tier,
             "churn_probability": self.churn_probability,
             "upsell_probability": self.upsell_probability,
-            "signals": {
-                "raising": [signal.to_dict() for signal in self.raising],
-                "lowering": [signal.to_dict() for signal in self.lowering],
-            },
+            "signals": signals,
             "evidence": evidence,
             "model": self.model,
             "feature_contract": self.feature_contract,

@@ -5,6 +5,7 @@ A sentence costs 2 us to make and 0.1 us to find; the tables are bounded, whatev
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from serving.scoring.sentences import make_template
@@ -17,8 +18,25 @@ REMEMBERED = 1024
 _VALUE_DIGITS = 6
 
 
-class Sayings(dict["ContextValue", "tuple[ContextValue, str]"]):
-    """A table from a feature's value to that value in the feature's own type, and its sentence.
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a feature says of one value.
+
+    Attributes:
+        signal: Key of the group of features that speak about the same thing.
+        feature: The feature that speaks for the group.
+        value: That feature's value in its own type; None if it is missing.
+        text: The sentence.
+    """
+
+    signal: str
+    feature: str
+    value: ContextValue
+    text: str
+
+
+class Sayings(dict["ContextValue", Saying]):
+    """A table from a feature's value to what it says.
 
     Keys are numbers as the matrix holds them, or strings; None stands for what is missing or not finite.
     """
@@ -30,12 +48,13 @@ class Sayings(dict["ContextValue", "tuple[ContextValue, str]"]):
             BundleError: A string feature's template asks for a number.
         """
         self._dtype = feature.dtype
+        self._signal, self._feature = feature.signal, feature.name
         self._template = make_template(feature)
         super().__init__()
 
-    def __missing__(self, key: ContextValue) -> tuple[ContextValue, str]:
+    def __missing__(self, key: ContextValue) -> Saying:
         value = self._in_own_type(key)
-        said = (value, self._template.say(value))
+        said = Saying(self._signal, self._feature, value, self._template.say(value))
         if len(self) >= REMEMBERED:
             self.clear()
         self[key] = said

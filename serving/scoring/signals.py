@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from serving.scoring.sayings import Sayings
+from serving.scoring.sayings import Saying, Sayings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,27 +32,42 @@ class Signal(NamedTuple):
     """One signal of one account.
 
     Attributes:
-        signal: Key of the group of features that speak about the same thing.
-        feature: The feature that speaks for the group.
-        value: That feature's value; None if it is missing.
+        saying: What is said, and of what.
         contribution: The group's contribution in log-odds; positive raises the risk.
-        text: The sentence.
     """
 
-    signal: str
-    feature: str
-    value: ContextValue
+    saying: Saying
     contribution: float
-    text: str
+
+    @property
+    def signal(self) -> str:
+        """Key of the group of features that speak about the same thing."""
+        return self.saying.signal
+
+    @property
+    def feature(self) -> str:
+        """The feature that speaks for the group."""
+        return self.saying.feature
+
+    @property
+    def value(self) -> ContextValue:
+        """That feature's value; None if it is missing."""
+        return self.saying.value
+
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        return self.saying.text
 
     def to_dict(self) -> dict[str, ContextValue]:
         """Return the value as the HTTP answer shows it."""
+        said, contribution = self
         return {
-            "signal": self.signal,
-            "feature": self.feature,
-            "value": self.value,
-            "contribution": self.contribution,
-            "text": self.text,
+            "signal": said.signal,
+            "feature": said.feature,
+            "value": said.value,
+            "contribution": contribution,
+            "text": said.text,
         }
 
 
@@ -64,7 +79,6 @@ class SignalTables:
     """What picking signals needs to know of a contract, made once.
 
     Attributes:
-        names: The g signals.
         membership: Float32, shape (features, g), 1 where a feature belongs to a signal.
         members: Columns of each signal's features.
         padded_members: The same as an array of shape (g, most members); `features` where there are no more.
@@ -73,7 +87,6 @@ class SignalTables:
         sayings: What each column says.
     """
 
-    names: tuple[str, ...]
     membership: NDArray[np.float32]
     members: tuple[tuple[int, ...], ...]
     padded_members: NDArray[np.intp]
@@ -94,7 +107,6 @@ def make_signal_tables(features: Sequence[ContractFeature]) -> SignalTables:
         membership[list(columns), group] = 1.0
         padded[group, : len(columns)] = columns
     return SignalTables(
-        names=names,
         membership=membership,
         members=members,
         padded_members=padded,
@@ -125,9 +137,7 @@ def strongest_signals(
     sums = contributions @ tables.membership
     if len(sums) == 1:  # arrays of one row cost more than lists
         return [_of_one(tables, sums[0].tolist(), contributions[0].tolist(), matrix[0], context[0])]
-    raising = _of_many(tables, sums, contributions, matrix, context, 1.0)
-    lowering = _of_many(tables, sums, contributions, matrix, context, -1.0)
-    return list(zip(raising, lowering, strict=True))
+    return _of_many(tables, sums, contributions, matrix, context)
 
 
 def _of_one(
@@ -144,24 +154,16 @@ def _of_one(
     push, members = contributions.__getitem__, tables.members
     raising = [(group, max(members[group], key=push)) for group in up[:SHOWN]]
     lowering = [(group, min(members[group], key=push)) for group in down[:SHOWN]]
-    return (
-        _told(
-            tables,
+
+    def told(picked: list[tuple[int, int]]) -> tuple[Signal, ...]:
+        return tuple(
             [
-                (group, column, round(sums[group], _DIGITS), float(values[column]))
-                for group, column in raising
-            ],
-            words,
-        ),
-        _told(
-            tables,
-            [
-                (group, column, round(sums[group], _DIGITS), float(values[column]))
-                for group, column in lowering
-            ],
-            words,
-        ),
-    )
+                Signal(_said(tables, column, float(values[column]), words), round(sums[group], _DIGITS))
+                for group, column in picked
+            ]
+        )
+
+    return told(raising), told(lowering)
 
 
 def _of_many(
@@ -170,44 +172,57 @@ def _of_many(
     contributions: NDArray[np.float32],
     matrix: NDArray[np.float64],
     context: Sequence[dict[str, ContextValue]],
-    direction: float,
-) -> list[tuple[Signal, ...]]:
-    """Return the signals of n accounts in one direction: picked for all at once, told one by one."""
-    n = len(sums)
-    rows = np.arange(n)
-    left = sums * np.float32(direction)
-    groups = np.empty((n, min(SHOWN, len(tables.names))), dtype=np.intp)
-    for place in range(groups.shape[1]):  # the first of the largest, thrice: cheaper than sorting
-        groups[:, place] = left.argmax(axis=1)
-        left[rows, groups[:, place]] = -np.inf
-    pushes = np.full((n, contributions.shape[1] + 1), -np.inf, dtype=np.float32)
-    np.multiply(contributions, np.float32(direction), out=pushes[:, :-1])
-    candidates = tables.padded_members[groups]
-    speakers = pushes[rows[:, None, None], candidates].argmax(axis=2)
-    columns = np.take_along_axis(candidates, speakers[:, :, None], axis=2)[:, :, 0]
-    totals = np.take_along_axis(sums, groups, axis=1)
-    counts = (totals * np.float32(direction) >= SMALLEST_CONTRIBUTION).sum(axis=1).tolist()
+) -> list[SignalPair]:
+    """Return the signals of n accounts: picked for all at once, then told.
+
+    Row i of what is worked on is account i with what raises its risk, row n + i the same with what lowers it.
+    """
+    n, n_features = contributions.shape
+    rows = np.arange(2 * n)
+    pushes = np.full((2 * n, n_features + 1), -np.inf, dtype=np.float32)
+    pushes[:n, :-1] = contributions
+    np.negative(contributions, out=pushes[n:, :-1])
+    left = np.concatenate([sums, -sums])
+    shown = min(SHOWN, sums.shape[1])
+    groups = np.empty((2 * n, shown), dtype=np.intp)
+    totals = np.empty((2 * n, shown), dtype=np.float32)
+    for place in range(shown):  # the first of the largest, thrice: cheaper than sorting
+        best = left.argmax(axis=1)
+        groups[:, place], totals[:, place] = best, left[rows, best]
+        left[rows, best] = -np.inf
+    counted = totals >= SMALLEST_CONTRIBUTION
+    row, _ = np.nonzero(counted)  # row by row, the strongest first
+    candidates = tables.padded_members[groups[counted]]
+    speakers = pushes[row[:, None], candidates].argmax(axis=1)
+    columns = candidates[np.arange(len(row)), speakers]
+    account = row % n
     # Of what was a float32, this rounds as `round` does: times 10,000 it is exact in a float64.
-    shown = np.round(totals.astype(np.float64), _DIGITS).tolist()
-    values = matrix[rows[:, None], columns].tolist()
-    told = zip(groups.tolist(), columns.tolist(), shown, values, counts, context, strict=True)
-    return [
-        _told(tables, list(zip(group, column, total, value, strict=True))[:count], words)
-        for group, column, total, value, count, words in told
+    signed = np.where(row < n, 1.0, -1.0) * totals[counted]
+    cells = zip(
+        account.tolist(), columns.tolist(), matrix[account, columns].tolist(),
+        np.round(signed, _DIGITS).tolist(), strict=True,
+    )  # fmt: skip
+    sayings, texts, features = tables.sayings, tables.texts, tables.features
+    signals = [  # as `_said`, without a call for each
+        Signal(
+            sayings[column][
+                context[account].get(features[column])
+                if texts[column]
+                else value
+                if value - value == 0.0
+                else None
+            ],
+            total,
+        )
+        for account, column, value, total in cells
     ]
+    ends = counted.sum(axis=1).cumsum().tolist()
+    told = [tuple(signals[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    return list(zip(told[:n], told[n:], strict=True))
 
 
-def _told(
-    tables: SignalTables, picked: list[tuple[int, int, float, float]], words: dict[str, ContextValue]
-) -> tuple[Signal, ...]:
-    """Return the signals of one account of which group, speaking column, contribution and value are known."""
-    names, features, texts, sayings = tables.names, tables.features, tables.texts, tables.sayings
-    signals = []
-    for group, column, total, number in picked:
-        feature = features[column]
-        if texts[column]:
-            value, text = sayings[column][words.get(feature)]
-        else:
-            value, text = sayings[column][number if number - number == 0.0 else None]
-        signals.append(Signal(names[group], feature, value, total, text))
-    return tuple(signals)
+def _said(tables: SignalTables, column: int, number: float, words: dict[str, ContextValue]) -> Saying:
+    """Return what *column* of an account says, whose value there is *number*, or among *words* if it is a text."""
+    if tables.texts[column]:
+        return tables.sayings[column][words.get(tables.features[column])]
+    return tables.sayings[column][number if number - number == 0.0 else None]

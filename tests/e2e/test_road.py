@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pyarrow.dataset as ds
 import pytest
+import redis
 
+from keepgrow.online_store import claim_store
 from keepgrow.processes import free_port
 from tests.e2e.conftest import Place
 
@@ -40,7 +42,7 @@ def test_a_score_says_probabilities_tier_signals_ages_and_versions(service):
     assert answer["evidence"]["status"] in {"full", "thin"}
     assert answer["evidence"]["clock"] == "demonstration"
     assert set(answer["evidence"]["views"]) == {
-        "usage", "adoption", "sentiment", "commercial", "engagement", "profile",
+        "usage", "adoption", "sentiment", "commercial", "engagement", "profile", "health", "peers",
     }  # fmt: skip
     assert answer["model"].startswith("keepgrow:")
     assert answer["feature_contract"].startswith("sha256:")
@@ -169,3 +171,20 @@ def test_a_second_start_is_quick_and_a_stopped_one_goes_on(small_world, tmp_path
     again = place.run("up", "--data", str(small_world), "--prepare-only")
     assert [f"{step}: current" in again for step in ("check", "features", "store", "model")] == [True] * 4
     assert time.monotonic() - start < 60
+
+
+def test_a_store_that_holds_another_folders_features_is_left_alone(
+    service, small_world, valkey_url, tmp_path
+):
+    """On one shared server `keepgrow up` tells two data folders apart, and refuses in one sentence to mix them."""
+    url = valkey_url.removesuffix("/0") + "/11"
+    claim_store(url, tmp_path / "other", shared=True)
+    said = service.place.run(
+        "up", "--data", str(small_world), "--prepare-only", code=2, extra={"REDIS_URL": url}
+    )
+    assert "check: current" in said
+    assert f"holds the features of {tmp_path / 'other'}" in said
+    assert str(small_world) in said
+    with redis.Redis.from_url(url) as client:
+        assert client.dbsize() == 1
+        client.flushdb()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ import pytest
 from keepgrow.valkey import running_valkey
 from tests.faults.proxy import Proxy, running_proxy
 from tests.serving.conftest import world  # noqa: F401 -- the same world as the serving tests'
-from tests.serving.test_service import environment, free_port, served
+from tests.serving.test_service import UVICORN, environment, free_port, served
 from tests.serving.world import write_online
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def proxy(store: Store) -> Iterator[Proxy]:
 @pytest.fixture(scope="module")
 def service(store: Store, proxy: Proxy) -> Iterator[str]:
     """Return the URL of the service, one process under uvicorn, that reaches the store through the proxy."""
-    command = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory", "--no-access-log"]
+    command = UVICORN
     env = {**environment(store.world), "REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
     with served(command, env, free_port()) as url:
         yield url

@@ -9,10 +9,15 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import httpx
 import numpy as np
 import pytest
 import redis
 
+from feature_repo.errors import OnlineStoreError
+from keepgrow.online_store import claim_store, note_filled
+from serving.app import KeepgrowApp
+from serving.bundle.store import find_bundle
 from serving.errors import StoreUnavailable
 from serving.features.keys import EntityKeys
 from serving.features.reader import OnlineReader
@@ -131,6 +136,70 @@ async def test_a_cluster_that_was_gone_is_read_again(world: World, nodes: dict) 
             assert seconds < 5
             assert (await reader.read(IDS, 2)).known.sum() == len(IDS) - 1
             await reader.close()
+
+
+def test_a_cluster_is_claimed_like_a_single_server(nodes: dict, tmp_path: Path) -> None:
+    """`keepgrow up` notes in a Cluster too whose features it holds."""
+    url = cluster_url(list(nodes))
+    assert claim_store(url, tmp_path / "first", shared=True) is None
+    note_filled(url, "print-1")
+    assert claim_store(url, tmp_path / "first", shared=True) == "print-1"
+    with pytest.raises(OnlineStoreError, match="/first"):
+        claim_store(url, tmp_path / "second", shared=True)
+
+
+async def test_a_hung_master_neither_fails_nor_delays_accounts_that_are_asked_about_with_its_own(
+    world: World, nodes: dict
+) -> None:
+    """Of requests that arrive together those of the hung node's accounts get 503, all others their score at once.
+
+    A request for several accounts of which one is on that node gets 503 as a whole.
+    """
+    url, deadline = cluster_url(list(nodes)), 1.0
+    app = KeepgrowApp(world.settings(redis_url=url, redis_timeout_seconds=deadline))
+    await app.start(find_bundle(world.tag, world.home / "models"))
+    keys = EntityKeys(world.contract.project, world.contract.join_key)
+    ids = [*account_ids()[:-1], IDLE]
+    slots = {one: client(next(iter(nodes))).cluster("KEYSLOT", keys.key(one)) for one in ids}
+    hung = next(iter(nodes))
+    held = {
+        slot
+        for first, last, master, *_ in client(hung).execute_command("CLUSTER SLOTS")
+        if int(master[1]) == hung
+        for slot in range(first, last + 1)
+    }
+    lost = {one for one in ids if slots[one] in held}
+    kept = [one for one in ids if one not in lost]
+    assert lost
+    assert kept
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as asker:
+
+        async def ask(account_id: str) -> tuple[str, int, float]:
+            begun = time.monotonic()
+            answer = await asker.post("/v1/score", json={"account_id": account_id})
+            return account_id, answer.status_code, time.monotonic() - begun
+
+        async def several(names: list[str]) -> httpx.Response:
+            return await asker.post("/v1/score", json={"account_ids": names})
+
+        os.kill(nodes[hung].pid, signal.SIGSTOP)
+        try:
+            for _ in range(3):
+                answers = await asyncio.gather(*(ask(one) for one in ids))
+                assert {one for one, status, _ in answers if status == 503} == lost
+                assert {one for one, status, _ in answers if status == 200} == set(kept)
+                assert max(seconds for one, _, seconds in answers if one not in lost) < deadline / 2
+                assert max(seconds for one, _, seconds in answers if one in lost) < deadline * 2
+            whole = await several(ids)
+            assert (whole.status_code, whole.headers["retry-after"]) == (503, "1")
+            assert (await several(kept)).status_code == 200
+        finally:
+            os.kill(nodes[hung].pid, signal.SIGCONT)
+        async with asyncio.timeout(20):
+            while (await several(ids)).status_code != 200:  # noqa: ASYNC110 -- another process recovers
+                await asyncio.sleep(0.1)
+        assert {status for _, status, _ in await asyncio.gather(*(ask(one) for one in ids))} == {200}
+    await app.stop()
 
 
 async def test_a_hung_master_fails_its_own_accounts_only_until_its_replica_takes_over(

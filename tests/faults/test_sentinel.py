@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from feature_repo.errors import OnlineStoreError
+from keepgrow.online_store import claim_store, note_filled
 from serving.errors import StoreUnavailable
 from serving.features.reader import OnlineReader
 from tests.faults.proxy import Fault, running_proxy
@@ -93,6 +95,16 @@ async def test_one_faulty_sentinel_holds_nobody_up(world: World, guarded: Guarde
                 rows = await reader.read(["nobody"], 1)
                 assert not rows.known[0]
                 await reader.close()
+
+
+def test_a_store_behind_sentinels_is_claimed_like_a_single_server(guarded: Guarded, tmp_path: Path) -> None:
+    """`keepgrow up` notes at the master whose features it holds."""
+    assert claim_store(guarded.url(), tmp_path / "first", shared=True) is None
+    note_filled(guarded.url(), "print-1")
+    assert claim_store(guarded.url(), tmp_path / "first", shared=True) == "print-1"
+    with pytest.raises(OnlineStoreError, match="/first"):
+        claim_store(guarded.url(), tmp_path / "second", shared=True)
+    client(guarded.master_port).flushall()
 
 
 async def test_no_sentinel_that_answers_is_a_store_that_is_gone(world: World, guarded: Guarded) -> None:

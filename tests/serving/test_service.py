@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import bentoml
 import httpx
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 BENTOML = str(Path(sys.executable).parent / "bentoml")
 SERVE = [BENTOML, "serve", "serving.service:Keepgrow", "--host", "127.0.0.1"]
-UVICORN = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory", "--no-access-log"]
+UVICORN = [sys.executable, "-m", "serving"]
 BODY = {"account_id": "acme-0001"}
 
 
@@ -81,7 +82,7 @@ def bento_url(world: World) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def uvicorn_url(world: World) -> Iterator[str]:
-    """Return the URL of the app under plain uvicorn."""
+    """Return the URL of the app under uvicorn."""
     with served(UVICORN, environment(world), free_port()) as url:
         yield url
 
@@ -169,12 +170,13 @@ def test_a_body_of_10_mb_is_refused_over_a_real_socket(server: str, request: pyt
         ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL"),
     ],
 )
+@pytest.mark.parametrize("command", [SERVE, UVICORN], ids=["bentoml", "uvicorn"])
 def test_a_service_that_can_not_start_ends_and_says_why(
-    world: World, change: dict[str, str], says: str
+    world: World, change: dict[str, str], says: str, command: list[str]
 ) -> None:
-    """A wrong setting ends `bentoml serve` with one sentence, not workers that die and start for ever."""
+    """A wrong setting ends the service with one sentence, not workers that die and start for ever."""
     done = subprocess.run(
-        [*SERVE, "--port", str(free_port())],
+        [*command, "--port", str(free_port())],
         env={**os.environ, **environment(world), **change},
         capture_output=True,
         text=True,
@@ -231,3 +233,30 @@ async def test_the_front_door_steps_before_what_bentoml_puts_before_it() -> None
         assert client.get("/v1/score").text == "ours"
         assert client.get("/score").text == "theirs"
     assert passed == ["lifespan", "/score"]
+
+
+@pytest.mark.parametrize("server", ["bento_url", "uvicorn_url"])
+def test_a_head_that_does_not_end_is_cut_off(server: str, request: pytest.FixtureRequest) -> None:
+    """Under either server a request line and headers beyond 64 KiB are answered with 431 and the connection ends."""
+    parts = urlsplit(request.getfixturevalue(server))
+    with socket.create_connection((parts.hostname, parts.port)) as client:
+        client.settimeout(20)
+        client.sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n")
+        with contextlib.suppress(ConnectionError):
+            for number in range(40):
+                client.sendall(b"x-filler-%d: " % number + b"x" * 4000 + b"\r\n")
+                time.sleep(0.01)
+        answer = client.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 431")
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(uvicorn_url: str) -> None:
+    """Without BentoML too, a connection on which no request begins within seconds is closed."""
+    parts = urlsplit(uvicorn_url)
+    with socket.create_connection((parts.hostname, parts.port)) as client:
+        client.settimeout(20)
+        client.sendall(b"GET /livez")
+        begun = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            assert client.recv(1) == b""
+        assert time.monotonic() - begun < 15

@@ -66,6 +66,16 @@ async def test_a_fault_of_the_store_is_told_to_all_and_not_tried_again() -> None
     assert len(asked.parts) == 1
 
 
+async def test_accounts_of_different_servers_are_asked_about_apart() -> None:
+    """Those of one server share a call, and the fault of another server's accounts is not theirs."""
+    asked = Asked()
+    together = Together(asked, (StoreUnavailable,), lambda account_id: account_id == "gone")
+    results = await asyncio.gather(*map(together.ask, ("a", "gone", "b")), return_exceptions=True)
+    assert [results[0], results[2]] == ["A", "B"]
+    assert isinstance(results[1], StoreUnavailable)
+    assert sorted(asked.parts) == [["a", "b"], ["gone"]]
+
+
 async def test_who_goes_away_does_not_disturb_the_others() -> None:
     """A cancelled question leaves the others their answers."""
     together = Together(Asked())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from training.definitions import load_definitions
@@ -63,6 +64,43 @@ def test_the_data_that_an_error_calls_enough_is_enough():
         split_by_time(START, START + dt.timedelta(days=199), DEFINITIONS)
     assert "cutoff every 15 days" in str(caught.value)
     split_by_time(START, START + dt.timedelta(days=464), DEFINITIONS)
+
+
+@given(
+    days=st.integers(1, 400),
+    step=st.integers(1, 200),
+    warm_up=st.integers(0, 120),
+    validation=st.floats(0.05, 0.6),
+    test=st.floats(0.05, 0.39),
+    grace=st.integers(0, 40),
+    horizons=st.sampled_from([(7,), (30,), (7, 14, 21), (30, 60, 90), (30, 60, 90, 365)]),
+)
+@settings(deadline=None)
+def test_whatever_the_steps_and_shares_the_days_called_enough_are_enough(
+    days, step, warm_up, validation, test, grace, horizons
+):
+    """Also where cutoffs stand further apart than a label window is long, the number in the message is true."""
+    definitions = with_split(
+        cutoff_every_days=step, warm_up_days=warm_up, validation_fraction=validation, test_fraction=test
+    ).model_copy(
+        update={
+            "churn": DEFINITIONS.churn.model_copy(update={"grace_days": grace}),
+            "horizons_days": horizons,
+        }
+    )
+    try:
+        split_by_time(START, START + dt.timedelta(days=days - 1), definitions)
+    except TooLittleDataError as error:
+        enough = int(re.search(r"(\d+) days are enough", str(error))[1])
+        assert enough > days
+        split_by_time(START, START + dt.timedelta(days=enough - 1), definitions)
+
+
+def test_dates_that_no_further_day_can_mend_are_said():
+    """A validation date that leaves no training cutoff is not an affair of more data."""
+    definitions = with_split(validation_from=dt.date(2022, 3, 1), test_from=dt.date(2022, 12, 1))
+    with pytest.raises(TooLittleDataError, match="give other dates"):
+        split_by_time(START, START + dt.timedelta(days=500), definitions)
 
 
 def test_given_dates_begin_the_parts():

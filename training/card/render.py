@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from training.card.facts import METRIC_LABELS, OURS
+from training.card.plots import HEIGHT, WIDTH
+from training.card.wording import METRIC_LABELS, OURS
 
 if TYPE_CHECKING:
-    from training.card.facts import CardFacts, Figure
+    from training.card.values import CardFacts, Figure
 
 _DIGITS = {"brier": 4, "log_loss": 4}
 _LEAST_AUC = 0.4
@@ -52,7 +53,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals.update(metrics=METRIC_LABELS, ours=OURS, text=figure_text, place=auc_place)
+    environment.globals.update(
+        metrics=METRIC_LABELS,
+        ours=OURS,
+        text=figure_text,
+        place=auc_place,
+        plot_size=(WIDTH, HEIGHT),
+        verdicts=frozenset({"met", "missed", "undecided"}),
+    )
     environment.filters["cell"] = _markdown_cell
     return environment
 

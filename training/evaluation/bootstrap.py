@@ -5,6 +5,7 @@ An account stands at several cutoffs and its rows resemble one another; resampli
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,44 @@ class AccountBootstrap:
         return np.concatenate(
             [figure(self._weights(start, min(samples, start + step))) for start in range(0, samples, step)]
         )
+
+    def only(self, rows: NDArray[np.bool_]) -> AccountBootstrap:
+        """Return the same resamples for the part of the rows that the mask *rows* chooses."""
+        part = copy.copy(self)
+        part._of_row = self._of_row[rows]  # noqa: SLF001 - of this very class
+        part._kept = None  # noqa: SLF001 - of this very class
+        return part
+
+    def sums(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums of row values over the rows as they are, and over every resample.
+
+        A figure that is a ratio of sums costs one small matrix product this way, whatever the number of rows.
+
+        Args:
+            columns: Shape (n, k), k values a row.
+
+        Returns:
+            Shape (1 + samples, k); the rows as they are come first.
+        """
+        accounts = self._picks.shape[1]
+        of_account = np.empty((accounts, columns.shape[1]))
+        for position in range(columns.shape[1]):
+            of_account[:, position] = np.bincount(
+                self._of_row, weights=columns[:, position], minlength=accounts
+            )
+        return np.vstack([of_account.sum(axis=0)[None, :], self._picks @ of_account])
+
+    def summarise(self, values: NDArray[np.float64]) -> Estimate:
+        """Return the estimate of a figure from its values on the rows as they are and on every resample.
+
+        Args:
+            values: Shape (1 + samples,), as computed from `sums`; NaN where a resample leaves it undefined.
+        """
+        draws = values[1:][np.isfinite(values[1:])]
+        if not len(draws):
+            return Estimate(float(values[0]), np.nan, np.nan)
+        low, high = np.quantile(draws, self._tails)
+        return Estimate(float(values[0]), float(low), float(high))
 
     def _weights(self, start: int, stop: int) -> NDArray[np.float64]:
         return self._picks[start:stop][:, self._of_row].astype(np.float64)

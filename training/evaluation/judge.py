@@ -5,15 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from training.evaluation import baselines
-from training.evaluation.report import OURS, TestRows, evaluate
-from training.evaluation.thresholds import Threshold, choose_threshold
+from training.evaluation.decisions import Decisions, Rules
+from training.evaluation.report import OURS, HeldOutRows, evaluate
+from training.evaluation.segment_thresholds import SegmentRows
+from training.evaluation.segments import Segmentation, mrr_of
+from training.evaluation.thresholds import Stakes, Threshold
+from training.heads.calibration_choice import CalibrationRows, compare_forms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from training.dataset import Parts
-    from training.definitions import ThresholdPolicy
+    import lightgbm as lgb
+    from numpy.typing import NDArray
+
+    from serving.bundle.manifest import Encoding
+    from training.dataset import PartRows, Parts
+    from training.definitions import HeadName, ThresholdPolicy
     from training.guards import SingleFeatureAuc
     from training.heads.train import TrainedHead
 
@@ -23,7 +33,8 @@ class Judgement:
     """What came of judging one head.
 
     Attributes:
-        horizons: Per horizon (`90d`), the dictionary of `training.evaluation.report.evaluate`.
+        horizons: Per horizon (`90d`), the dictionary of `training.evaluation.report.evaluate`, and
+            `calibration_forms` of the interval that ends there (see `training.heads.calibration_choice`).
         thresholds: Per horizon, the chosen threshold.
     """
 
@@ -40,6 +51,7 @@ def judge(
     policy: ThresholdPolicy,
     samples: int,
     seed: int,
+    encodings: Sequence[Encoding] = (),
 ) -> Judgement:
     """Judge one head.
 
@@ -54,17 +66,27 @@ def judge(
         policy: How thresholds are chosen.
         samples: Resamples of the bootstrap.
         seed: Its seed.
+        encodings: Categories of string features, for thresholds and figures by segment; none without them.
     """
     name, horizons = trained.head.name, trained.head.horizons_days
     strength = baselines.choose_strength(
         parts.train.outcome(name, horizons[-1])[:2], parts.validation.outcome(name, horizons[-1])[:2], columns
     )
+    segmentation = Segmentation.choose(columns, encodings, policy.segment_features)
     found: dict[str, Any] = {}
     thresholds: dict[str, Threshold] = {}
     for index, horizon in enumerate(horizons):
         key = f"{horizon}d"
         checked, outcome, _ = parts.validation.outcome(name, horizon)
-        thresholds[key] = choose_threshold(outcome, trained.on_train.probabilities(checked)[:, index], policy)
+        _, stakes, segments = _known(checked, columns, segmentation, name, policy)
+        rules = Rules.choose(
+            outcome,
+            trained.on_train.probabilities(checked)[:, index],
+            policy,
+            stakes=stakes,
+            segments=segments,
+        )
+        thresholds[key] = rules.shipped
         fitted, label, _ = parts.refit.outcome(name, horizon)
         yardsticks = (
             baselines.base_rate(label),
@@ -72,8 +94,12 @@ def judge(
             baselines.logistic_regression(fitted, label, columns, strength),
         )
         matrix, truth, accounts = parts.test.outcome(name, horizon)
-        found[key] = evaluate(
-            TestRows(
+        forms = compare_forms(
+            _interval_rows(trained.on_train.boosters[index], parts.validation, name, index, segmentation),
+            seed=seed,
+        )
+        found[key] = {"calibration_forms": forms} | evaluate(
+            HeldOutRows(
                 account_id=accounts,
                 label=truth,
                 probabilities={
@@ -82,8 +108,45 @@ def judge(
                 },
                 threshold=thresholds[key],
                 notes={one.name: one.note for one in yardsticks},
+                decisions=Decisions(rules, *_known(matrix, columns, segmentation, name, policy)),
             ),
             samples=samples,
             seed=seed,
         )
     return Judgement(found, thresholds)
+
+
+def _interval_rows(
+    booster: lgb.Booster, part: PartRows, head: HeadName, interval: int, segmentation: Segmentation | None
+) -> CalibrationRows:
+    """Return the person-periods of one interval with the margins of a booster that has not seen them."""
+    periods = part.head_rows(head).periods(interval)
+    matrix = part.matrix[periods.rows]
+    return CalibrationRows(
+        account_id=part.labels.account_id[periods.rows],
+        margin=np.asarray(booster.predict(matrix, raw_score=True), dtype=np.float64)
+        if len(matrix)
+        else np.empty(0),
+        event=periods.event,
+        segment=None if segmentation is None else segmentation.codes(matrix),
+        segments=0 if segmentation is None else len(segmentation.names),
+    )
+
+
+def _known(
+    matrix: NDArray[np.float64],
+    columns: Sequence[baselines.Column],
+    segmentation: Segmentation | None,
+    head: HeadName,
+    policy: ThresholdPolicy,
+) -> tuple[NDArray[np.float64] | None, Stakes | None, SegmentRows | None]:
+    """Return MRR, stakes and segments of the rows of *matrix*, as far as the data has them."""
+    mrr = mrr_of(matrix, columns)
+    stakes = None if mrr is None else Stakes.of(mrr, policy.intervention(head), policy.margin_ratio)
+    if segmentation is None:
+        return mrr, stakes, None
+    return (
+        mrr,
+        stakes,
+        SegmentRows(segmentation.feature, segmentation.names, segmentation.codes(matrix)),
+    )

@@ -9,6 +9,16 @@ from rich.table import Table
 
 from training.evaluation import metrics
 from training.evaluation.bootstrap import AccountBootstrap, Estimate
+from training.evaluation.brier import brier_decomposition
+from training.evaluation.curves import curves
+from training.evaluation.decisions import Decisions, judge_decisions
+from training.evaluation.flagging import flagging
+from training.evaluation.reliability import (
+    calibration_error,
+    equal_count_bins,
+    reliability_curve,
+    score_bands,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,11 +35,11 @@ LABELS = {
     "best_single_feature": "best single feature",
     "logistic_regression": "logistic regression",
 }
-_SHOWN = ("roc_auc", "average_precision", "brier", "log_loss", "precision", "recall", "lift_top_decile")
+_SHOWN = ("roc_auc", "average_precision", "brier", "log_loss", "precision", "recall", "f1", "lift_top_decile")
 
 
 @dataclass(frozen=True, slots=True)
-class TestRows:
+class HeldOutRows:
     """Test rows of one head and horizon whose label is known; n rows.
 
     Attributes:
@@ -38,6 +48,7 @@ class TestRows:
         probabilities: Per model, shape (n,): ours as `keepgrow`, and each baseline's.
         threshold: Chosen on validation for ours.
         notes: What each baseline is, in words.
+        decisions: The other threshold rules, segments and money; None if only `threshold` is judged.
     """
 
     account_id: NDArray[np.object_]
@@ -45,9 +56,10 @@ class TestRows:
     probabilities: Mapping[str, NDArray[np.float64]]
     threshold: Threshold
     notes: Mapping[str, str]
+    decisions: Decisions | None = None
 
 
-def evaluate(rows: TestRows, *, samples: int, seed: int) -> dict[str, Any]:
+def evaluate(rows: HeldOutRows, *, samples: int, seed: int) -> dict[str, Any]:
     """Return every figure of every model on *rows*, with intervals that resample accounts.
 
     Args:
@@ -56,8 +68,10 @@ def evaluate(rows: TestRows, *, samples: int, seed: int) -> dict[str, Any]:
         seed: Its seed.
 
     Returns:
-        JSON-able: `rows`, `accounts`, `events`, `threshold`, `models` (name to `note` and `metrics`), and
-        `roc_auc_gain`, ours minus each baseline's on the same resamples.
+        JSON-able: `rows`, `accounts`, `events`, `threshold`, `models` (name to `note` and `metrics`), `roc_auc_gain`
+        (ours minus each baseline's on the same resamples), `curves` (see `training.evaluation.curves`), `calibration`
+        and `score_bands` (see `training.evaluation.reliability` and `.brier`), and with decisions `policies`,
+        `targets` and `segments` (see `training.evaluation.decisions`).
     """
     bootstrap = AccountBootstrap(rows.account_id, samples=samples, seed=seed)
     models = {
@@ -87,6 +101,23 @@ def evaluate(rows: TestRows, *, samples: int, seed: int) -> dict[str, Any]:
         },
         "models": models,
         "roc_auc_gain": gains,
+        "curves": {name: curve.as_dict() for name, curve in curves(rows.label, ours).items()},
+        "calibration": _calibration(bootstrap, rows, ours),
+        "score_bands": score_bands(rows.account_id, rows.label, ours),
+        **({} if rows.decisions is None else judge_decisions(bootstrap, rows.label, ours, rows.decisions)),
+    }
+
+
+def _calibration(
+    bootstrap: AccountBootstrap, rows: HeldOutRows, probability: NDArray[np.float64]
+) -> dict[str, Any]:
+    bins = equal_count_bins(probability)
+    errors = calibration_error(bootstrap, rows.label, probability, bins)
+    parts = brier_decomposition(bootstrap, rows.label, probability, bins)
+    return {
+        "bins": reliability_curve(rows.account_id, rows.label, probability, bins),
+        **{name: figure.as_dict() for name, figure in errors.items()},
+        "brier": {name: figure.as_dict() for name, figure in parts.items()},
     }
 
 
@@ -97,7 +128,7 @@ def _auc_gain(
 
 
 def _figures(
-    bootstrap: AccountBootstrap, rows: TestRows, probability: NDArray[np.float64], *, ours: bool
+    bootstrap: AccountBootstrap, rows: HeldOutRows, probability: NDArray[np.float64], *, ours: bool
 ) -> dict[str, Estimate]:
     label, threshold = rows.label, rows.threshold.value
     found = {
@@ -115,12 +146,8 @@ def _figures(
         ),
     }
     if ours:
-        found["precision"] = bootstrap.estimate(
-            lambda weight: metrics.precision(label, probability, threshold, weight)
-        )
-        found["recall"] = bootstrap.estimate(
-            lambda weight: metrics.recall(label, probability, threshold, weight)
-        )
+        flags = flagging(bootstrap, label, probability >= threshold)
+        found |= {name: flags[name] for name in ("precision", "recall", "f1")}
     return found
 
 
@@ -140,6 +167,7 @@ def evaluation_table(report: Mapping[str, Any]) -> Table:
         "log loss",
         "precision",
         "recall",
+        "F1",
         "lift 10 %",
     ):
         table.add_column(heading, justify="left" if heading in {"head", "model"} else "right", no_wrap=True)

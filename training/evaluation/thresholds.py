@@ -1,4 +1,7 @@
-"""Choosing a decision threshold on validation rows: precision first, and honest when that can't be had."""
+"""Choosing a decision threshold on validation rows: by precision, recall, F1 or value, and honest when it can't be had.
+
+What a threshold comes to on test rows is `training.evaluation.flagging`'s to say.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from scipy.stats import beta
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from training.definitions import ThresholdPolicy
+    from training.threshold_definitions import InterventionValue, ThresholdMode, ThresholdPolicy
+
+Rule = Literal["precision_first", "recall_first", "f1", "value", "max_f1", "none"]
+FLAGS_NOBODY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +26,80 @@ class Threshold:
 
     Attributes:
         value: Probabilities at or above it are flagged.
-        rule: `precision_first` if the target was reached, `max_f1` if not, `none` if there was no event to choose by.
+        rule: The mode if its target was reached, `max_f1` if not, `none` if there was nothing to choose by or no
+            threshold was worth it.
         sentence: The choice in words.
     """
 
     value: float
-    rule: Literal["precision_first", "max_f1", "none"]
+    rule: Rule
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """What flagging n rows costs and brings, in the currency of MRR.
+
+    Attributes:
+        benefit: Shape (n,): gained by flagging a row whose event comes.
+        cost: Spent on every flagged row.
+    """
+
+    benefit: NDArray[np.float64]
+    cost: float
+
+    @classmethod
+    def of(cls, mrr: NDArray[np.float64], value: InterventionValue, margin_ratio: float) -> Stakes:
+        """Return the stakes of rows with this MRR: `margin * success * mrr_ratio * MRR * months` against the cost."""
+        worth = margin_ratio * value.success_ratio * value.mrr_ratio * value.months
+        return cls(benefit=worth * mrr, cost=value.cost)
+
+    def gained(self, label: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what flagging each row would have brought, net of its cost, shape (n,)."""
+        return self.benefit * label - self.cost
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Every threshold that validation rows allow, from the strictest on; m of them.
+
+    Attributes:
+        value: Shape (m,), falling.
+        hits: Shape (m,), events flagged.
+        flagged: Shape (m,), rows flagged.
+        enough: Shape (m,), whether it flags at least `min_alerts` rows.
+        events: Events in all rows.
+        order: Shape (n,), rows by falling probability.
+        last: Shape (n,), whether a row in that order is the last of its tie.
+    """
+
+    value: NDArray[np.float64]
+    hits: NDArray[np.float64]
+    flagged: NDArray[np.float64]
+    enough: NDArray[np.bool_]
+    events: float
+    order: NDArray[np.intp]
+    last: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, label: NDArray[np.float64], probability: NDArray[np.float64], min_alerts: int) -> _Candidates:
+        order = np.argsort(-probability, kind="stable")
+        ordered = probability[order]
+        last = np.concatenate((ordered[1:] != ordered[:-1], [True]))
+        flagged = np.arange(1, len(label) + 1, dtype=np.float64)[last]
+        return cls(
+            value=ordered[last],
+            hits=np.cumsum(label[order])[last],
+            flagged=flagged,
+            enough=flagged >= min(min_alerts, len(label)),
+            events=float(label.sum()),
+            order=order,
+            last=last,
+        )
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        return np.where(self.enough, 2 * self.hits / (self.flagged + self.events), -1.0)
 
 
 def clopper_pearson_low(
@@ -39,41 +112,98 @@ def clopper_pearson_low(
 
 
 def choose_threshold(
-    label: NDArray[np.float64], probability: NDArray[np.float64], policy: ThresholdPolicy
+    label: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    policy: ThresholdPolicy,
+    *,
+    mode: ThresholdMode | None = None,
+    stakes: Stakes | None = None,
 ) -> Threshold:
-    """Choose the smallest threshold whose precision surely reaches the target, else the one of the largest F1.
+    """Choose the threshold that *mode* asks for; where its target can't be reached, the one of the largest F1.
 
     Args:
         label: Shape (n,), 0 or 1.
         probability: Shape (n,).
-        policy: Target, confidence and the fewest rows that a threshold must flag.
+        policy: Targets, confidence and the fewest rows that a threshold must flag.
+        mode: The rule; that of the policy if None.
+        stakes: What flagging costs and brings, for the mode `value`; without them that mode falls back to F1.
     """
     if not label.any():
         return Threshold(
-            1.0, "none", "validation holds no event, so no threshold can be judged; 1.0 flags nobody"
+            FLAGS_NOBODY, "none", "validation holds no event, so no threshold can be judged; 1.0 flags nobody"
         )
-    order = np.argsort(-probability, kind="stable")
-    ordered = probability[order]
-    last_of_tie = np.concatenate((ordered[1:] != ordered[:-1], [True]))
-    values = ordered[last_of_tie]
-    hits = np.cumsum(label[order])[last_of_tie]
-    flagged = np.arange(1, len(label) + 1, dtype=np.float64)[last_of_tie]
-    enough = flagged >= min(policy.min_alerts, len(label))
-    low = clopper_pearson_low(hits, flagged, policy.confidence)
-    reached = np.flatnonzero(enough & (low >= policy.target_precision))
-    if len(reached):
-        best = int(reached[-1])
-        return Threshold(
-            float(values[best]),
-            "precision_first",
-            f"precision on validation is {hits[best] / flagged[best]:.0%}, with {policy.confidence:.0%} confidence at "
-            f"least {low[best]:.0%} (target {policy.target_precision:.0%})",
+    found = _Candidates.of(label, probability, policy.min_alerts)
+    match mode or policy.mode:
+        case "precision_first":
+            return _precision_first(found, policy)
+        case "recall_first":
+            return _recall_first(found, policy)
+        case "value" if stakes is not None:
+            return _most_valuable(found, stakes.gained(label))
+        case "value":
+            return _largest_f1(
+                found, "max_f1", "the data has no MRR, so no threshold can be valued; this one"
+            )
+        case "f1":
+            return _largest_f1(found, "f1", "it has the largest F1 ({f1:.2f}) on validation")
+
+
+def _precision_first(found: _Candidates, policy: ThresholdPolicy) -> Threshold:
+    low = clopper_pearson_low(found.hits, found.flagged, policy.confidence)
+    reached = np.flatnonzero(found.enough & (low >= policy.target_precision))
+    if not len(reached):
+        return _largest_f1(
+            found,
+            "max_f1",
+            f"no threshold reaches {policy.target_precision:.0%} precision with {policy.confidence:.0%} confidence "
+            "on validation; this one has the largest F1 ({f1:.2f}) there",
         )
-    f1 = np.where(enough, 2 * hits / (flagged + label.sum()), -1.0)
-    best = int(np.argmax(f1))
+    best = int(reached[-1])
     return Threshold(
-        float(values[best]),
-        "max_f1",
-        f"no threshold reaches {policy.target_precision:.0%} precision with {policy.confidence:.0%} confidence on "
-        f"validation; this one has the largest F1 ({f1[best]:.2f}) there",
+        float(found.value[best]),
+        "precision_first",
+        f"precision on validation is {found.hits[best] / found.flagged[best]:.0%}, with {policy.confidence:.0%} "
+        f"confidence at least {low[best]:.0%} (target {policy.target_precision:.0%})",
+    )
+
+
+def _recall_first(found: _Candidates, policy: ThresholdPolicy) -> Threshold:
+    low = clopper_pearson_low(found.hits, np.full_like(found.hits, found.events), policy.confidence)
+    reached = np.flatnonzero(found.enough & (low >= policy.target_recall))
+    if not len(reached):
+        return _largest_f1(
+            found,
+            "max_f1",
+            f"with {found.events:.0f} events no threshold surely reaches {policy.target_recall:.0%} recall on "
+            "validation; this one has the largest F1 ({f1:.2f}) there",
+        )
+    best = int(reached[0])
+    return Threshold(
+        float(found.value[best]),
+        "recall_first",
+        f"recall on validation is {found.hits[best] / found.events:.0%}, with {policy.confidence:.0%} confidence at "
+        f"least {low[best]:.0%} (target {policy.target_recall:.0%}); precision there is "
+        f"{found.hits[best] / found.flagged[best]:.0%}",
+    )
+
+
+def _largest_f1(found: _Candidates, rule: Literal["f1", "max_f1"], sentence: str) -> Threshold:
+    best = int(np.argmax(found.f1))
+    return Threshold(float(found.value[best]), rule, sentence.format(f1=found.f1[best]))
+
+
+def _most_valuable(found: _Candidates, gained: NDArray[np.float64]) -> Threshold:
+    value = np.where(found.enough, np.cumsum(gained[found.order])[found.last], -np.inf)
+    best = int(np.argmax(value))
+    if value[best] <= 0:
+        return Threshold(
+            FLAGS_NOBODY,
+            "none",
+            "on validation no threshold brings in more than acting on the flagged accounts costs; 1.0 flags nobody",
+        )
+    return Threshold(
+        float(found.value[best]),
+        "value",
+        f"acting on the {found.flagged[best]:.0f} rows that it flags on validation brings most: {value[best]:,.0f} in "
+        "the currency of MRR, net of cost",
     )

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, Head, Manifest, Parity, Provenance
+from serving.bundle.manifest import (
+    BOOSTERS_FOLDER,
+    GRAPH_FILE,
+    MANIFEST_FILE,
+    Calibration,
+    Head,
+    Manifest,
+    Parity,
+    Provenance,
+)
 from training.card.facts import card_facts
 from training.card.render import render_html, render_markdown
 from training.export.code_version import code_version, library_versions
@@ -31,7 +40,6 @@ if TYPE_CHECKING:
 
 MODEL_NAME = "keepgrow"
 SCORE_HEAD: Literal["churn"] = "churn"
-BOOSTERS_FOLDER = "boosters"
 CARD_FILE = "card.html"
 CARD_TEXT_FILE = "card.md"
 _FIDELITY_SHARE = 0.2
@@ -205,6 +213,9 @@ def _manifest(
                     for horizon, threshold in trained.thresholds.get(head.name, {}).items()
                     if math.isfinite(threshold)
                 },
+                calibrations=tuple(
+                    Calibration(slope=platt.slope, intercept=platt.intercept) for platt in head.calibrations
+                ),
                 contributions_output=contributions_output(head.name) if head.name == SCORE_HEAD else None,
                 contributions_method=METHOD if head.name == SCORE_HEAD else None,
             )

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import lightgbm as lgb
     from numpy.typing import NDArray
@@ -45,22 +45,22 @@ class LeafTable:
     leaves_without_background: int
 
 
-def leaf_table(booster: lgb.Booster, trees: Sequence[Tree], background: NDArray[np.float64]) -> LeafTable:
-    """Return the leaf-averaged TreeSHAP contributions of one booster.
+def leaf_table(booster: lgb.Booster, trees: Mapping[int, Tree], background: NDArray[np.float64]) -> LeafTable:
+    """Return the leaf-averaged TreeSHAP contributions of some trees of one booster.
 
     Args:
         booster: The booster.
-        trees: Its trees, as `read_trees` gives them.
+        trees: Trees, as `read_trees` gives them, by their place in the booster; one at least.
         background: Float64, shape (rows, features): rows of the population that will be explained; may be
             empty.
     """
     n_features = background.shape[1]
     n_rows = len(background)
-    leaves = np.zeros((n_rows, len(trees)), dtype=np.int64)
+    leaves = np.zeros((0, max(trees) + 1), dtype=np.int64)
     if n_rows:
         leaves = np.asarray(booster.predict(background, pred_leaf=True), dtype=np.int64).reshape(n_rows, -1)
     parts, without = [], 0
-    for index, tree in enumerate(trees):
+    for index, tree in trees.items():
         table = path_contributions(tree, n_features)
         if n_rows and tree.n_leaves > 1:
             exact = np.asarray(

@@ -36,7 +36,7 @@ class Tree:
 
     Attributes:
         feature: Shape (m,), column of each split.
-        threshold: Shape (m,), float64, finite; already exact for inputs that LightGBM reads as zero.
+        threshold: Shape (m,), float64; already exact for inputs that LightGBM reads as zero.
         nan_left: Shape (m,), whether a missing value goes left.
         left: Shape (m,), index of the left child: a split if >= 0, otherwise leaf `~index`.
         right: Shape (m,), the right child likewise.
@@ -65,6 +65,14 @@ class Tree:
         if self.n_leaves == 1:
             return float(self.leaf_value[0])
         return float(np.average(self.leaf_value, weights=self.leaf_count))
+
+    def fingerprint(self) -> bytes:
+        """Return bytes that are equal for equal trees only."""
+        parts = (
+            self.feature, self.threshold, self.nan_left, self.left, self.right, self.leaf_value,
+            self.split_count, self.leaf_count,
+        )  # fmt: skip
+        return b"".join(part.tobytes() for part in (np.array([self.n_leaves]), *parts))
 
 
 def read_trees(booster: lgb.Booster, name: str = "booster") -> tuple[Tree, ...]:

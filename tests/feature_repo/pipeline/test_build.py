@@ -103,7 +103,7 @@ def test_absent_tables_give_null_features_and_a_warning(world: World, tmp_path: 
     assert sentiment
     assert all(row[f.name] is None for row in sentiment for f in VIEWS[2].features)
     assert any("'invoices' is absent" in text and "invoices_overdue" in text for text in report.warnings)
-    assert len(report.warnings) == 6
+    assert len(report.warnings) == 7
 
 
 def test_ticket_text_becomes_sentiment(world: World, tmp_path: Path) -> None:

@@ -222,6 +222,9 @@ def test_commercial_state_limits_and_history(tmp_path: Path) -> None:
             "discount_ratio": 0.1,
             "plan_changes_365d": 1,
             "days_since_plan_change": 30,
+            "mrr_per_seat_change_90d_ratio": 12.5 / 10.0,
+            "discount_365d_max": 0.2,
+            "trial_to_paid_days": None,
             "invoices_overdue": None,
         },
     )
@@ -255,10 +258,28 @@ def test_payments_are_known_when_they_come(tmp_path: Path) -> None:
             "paid_at": time(112.5),
             "disputed_at": time(111),
             "amount": 1.0,
+            "attempts": 3,
+        },
+        {
+            "invoice_id": "3",
+            "account_id": "A",
+            "issued_at": time(10),
+            "due_at": time(20),
+            "paid_at": time(19.5),
+            "amount": 1.0,
+            "attempts": 1,
         },
     ]
+    check(
+        row(tmp_path, tables, "commercial", 112),
+        {
+            "invoices_paid_in_time_180d_ratio": 0.5,
+            "failed_payment_attempts_180d": 2,
+            "payment_delay_days_90d_change": 2.5 - -0.5,
+        },
+    )
     names = ("invoices_overdue", "overdue_days_max", "payment_delay_days_180d_mean", "disputes_180d")
-    expected = {100: (0, 0, None, 0), 101: (1, 1, None, 0), 111: (2, 11, None, 1), 112: (1, 12, 2.5, 1)}
+    expected = {100: (0, 0, -0.5, 0), 101: (1, 1, -0.5, 0), 111: (2, 11, -0.5, 1), 112: (1, 12, 1.0, 1)}
     for number, values in expected.items():
         check(row(tmp_path, tables, "commercial", number), dict(zip(names, values, strict=True)))
 
@@ -266,10 +287,12 @@ def test_payments_are_known_when_they_come(tmp_path: Path) -> None:
 def test_engagement_windows_and_last_answers(tmp_path: Path) -> None:
     """Sent mails and unsubscriptions are no touches; the last survey answer stays known."""
     kinds = [
+        (2, "nps", 6.0),
         (20, "nps", 9.0),
         (105, "email_sent", None),
         (106, "email_sent", None),
         (106.5, "email_opened", None),
+        (106.6, "email_clicked", None),
     ]
     kinds += [
         (110, "call", None),
@@ -279,13 +302,20 @@ def test_engagement_windows_and_last_answers(tmp_path: Path) -> None:
     ]
     tables = world()
     tables["engagements"] = [
-        {"engagement_id": str(i), "account_id": "A", "occurred_at": time(at), "kind": kind, "score": score}
+        {
+            "engagement_id": str(i),
+            "account_id": "A",
+            "occurred_at": time(at),
+            "kind": kind,
+            "score": score,
+            "person_id": f"p{i % 3}",
+        }
         for i, (at, kind, score) in enumerate(kinds)
     ]
     check(
         row(tmp_path, tables, "engagement", LAST),
         {
-            "touches_28d": 2,
+            "touches_28d": 3,
             "days_since_last_touch": 20,
             "email_open_ratio_90d": 0.5,
             "calls_90d": 1,
@@ -293,6 +323,12 @@ def test_engagement_windows_and_last_answers(tmp_path: Path) -> None:
             "trainings_completed_180d": 1,
             "nps_last": 9.0,
             "sponsor_contacts_90d": 0,
+            # Touches of the last 90 days: 4, 5, 6 (persons 1, 2, 0), and the meeting.
+            "people_touched_90d": 3,
+            "days_since_sponsor_contact": None,
+            "days_since_training": 129,
+            "email_click_ratio_90d": 0.5,
+            "nps_change": 3.0,
         },
     )
 
@@ -317,6 +353,8 @@ def test_profile_incidents_complaints_and_onboarding(tmp_path: Path) -> None:
     base = {"segment": "smb", "employees": 12, "onboarded": True, "has_active_subscription": True}
     going = {"incident_active": True, "incidents_28d": 1, "last_complaint_days": 3, "account_age_days": 100}
     check(row(tmp_path, tables, "profile", 100), {**base, **going})
+    assert row(tmp_path, tables, "profile", 5)["onboarding_days"] == 5
+    assert row(tmp_path, tables, "profile", 100)["onboarding_days"] == 10
     check(row(tmp_path, tables, "profile", 101), {"incident_active": False, "incidents_28d": 1})
     early = {
         "onboarded": False,
@@ -325,6 +363,28 @@ def test_profile_incidents_complaints_and_onboarding(tmp_path: Path) -> None:
         "incidents_28d": 0,
     }
     check(row(tmp_path, tables, "profile", 1), early)
+
+
+def test_season_compares_weekdays_with_weekdays_and_weeks_with_those_of_a_year_ago(tmp_path: Path) -> None:
+    """Mondays count against Mondays, and 28 days against the same weeks 364 days before."""
+    tables = world()
+    weekly = (1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0)
+    tables["usage_daily"] = [
+        {
+            "account_id": "A",
+            "day": day(d),
+            "metric": "events",
+            "value": weekly[d % 7] * (3.0 if d >= 392 else 1.0),
+        }
+        for d in range(420)
+    ]
+    rows = features(write(tables, tmp_path, 419), 391, 419, ["usage"])["usage"]
+    by_day = {found["event_timestamp"].date(): found for found in rows}
+    # A row is stamped with the end of its day. 392 is a Monday: 3 of today, nothing of the weekend before it, against 1
+    # on eight Mondays.
+    assert by_day[day(393)]["usage_3d_vs_weekdays_56d_ratio"] == pytest.approx(3.0)
+    assert by_day[day(392)]["usage_28d_vs_year_ago_ratio"] == pytest.approx(1.0)
+    assert by_day[day(420)]["usage_28d_vs_year_ago_ratio"] == pytest.approx(3.0)
 
 
 def test_rows_stop_sixty_days_after_the_last_subscription(tmp_path: Path) -> None:

@@ -4,12 +4,24 @@ import random
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.feature_repo.pipeline.worlds import altered_after, day, features, random_world, write
+from feature_repo.pipeline.build import build
+from feature_repo.pipeline.derived import DERIVED
+from tests.feature_repo.pipeline.worlds import (
+    CREATED,
+    Row,
+    altered_after,
+    day,
+    features,
+    random_world,
+    write,
+)
 
 DAYS = 230
+KEYS = ("account_id", "event_timestamp", "created")
 FEW = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -39,6 +51,38 @@ def test_a_day_built_by_itself_equals_the_same_day_of_a_long_build(seed: int, nu
         at_once = features(Path(folder), 0, DAYS)
     for view, rows in at_once.items():
         assert alone[view] == [row for row in rows if row["event_timestamp"].date() == day(number + 1)], view
+
+
+def test_views_made_from_others_see_nothing_of_the_future_and_do_not_depend_on_the_first_day_built(
+    tmp_path: Path,
+) -> None:
+    """Health and peers up to day D stay when later data changes, and a build that begins on D gives the same day."""
+    rng = random.Random(11)
+    world, last = random_world(rng, DAYS), 200
+    build(write(world, tmp_path / "data", DAYS), tmp_path / "whole", created=CREATED)
+    build(tmp_path / "data", tmp_path / "late", created=CREATED, start=day(last), end=day(last))
+    changed = altered_after(world, last, rng, DAYS)
+    build(write(changed, tmp_path / "changed", DAYS), tmp_path / "other", created=CREATED)
+    for name in DERIVED:
+        whole, late, other = (stored_rows(tmp_path / out, name) for out in ("whole", "late", "other"))
+        assert [row for row in other if known(row, last)] == [row for row in whole if known(row, last)]
+        assert [row for row in other if not known(row, last)] != [
+            row for row in whole if not known(row, last)
+        ]
+        assert late == [row for row in whole if row["event_timestamp"].date() == day(last + 1)]
+        values = [value for row in whole for key, value in row.items() if key not in KEYS]
+        assert sum(value is not None for value in values) > len(values) / 10
+
+
+def stored_rows(out: Path, view: str) -> list[Row]:
+    """Return the rows of *view* in order of account and time."""
+    rows = [row for file in (out / view).glob("*.parquet") for row in pq.read_table(file).to_pylist()]
+    return sorted(rows, key=lambda row: (row["account_id"], row["event_timestamp"]))
+
+
+def known(row: Row, last: int) -> bool:
+    """Say whether *row* is of day *last* or before."""
+    return bool(row["event_timestamp"].date() <= day(last + 1))
 
 
 def test_the_alteration_does_change_later_days(tmp_path: Path) -> None:

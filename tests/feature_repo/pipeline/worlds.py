@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_repo.pipeline.expressions import view_rows
+from feature_repo.pipeline.computed import ComputedRows
+from feature_repo.pipeline.expressions import EXPRESSIONS, view_rows
 from feature_repo.pipeline.frame import day_number
 from feature_repo.pipeline.inputs import READINGS
 from feature_repo.pipeline.source import open_source
@@ -58,12 +59,16 @@ def write(world: World, folder: Path, end: int) -> Path:
 
 
 def features(folder: Path, first: int, last: int, views: Iterable[str] | None = None) -> dict[str, list[Row]]:
-    """Return the rows of each view for the days *first* to *last*, in order of account and time."""
+    """Return the rows of each view for the days *first* to *last*, in order of account and time.
+
+    Without *views*: of all that are made from raw tables alone.
+    """
     source = open_source(folder)
     frame = source.frame(0, day_number(day(first)), day_number(day(last)))
-    wanted = set(views) if views else {spec.name for spec in VIEWS}
+    wanted = set(views) if views else set(EXPRESSIONS)
+    computed = ComputedRows(source.con)
     return {
-        spec.name: view_rows(spec, frame, CREATED)
+        spec.name: view_rows(spec, frame, CREATED, computed.inputs(spec, frame))
         .order_by("account_id", "event_timestamp")
         .to_pyarrow()
         .to_pylist()
@@ -140,7 +145,7 @@ def _alter(rng: random.Random, name: str, row: Row, cut: dt.datetime) -> None:
         if row.get(group[0]) is None or _after(row[group[0]], cut):
             row[group[0]] = rng.choice((None, cut, cut + dt.timedelta(days=rng.random() * 50)))
             for column in group[1:]:
-                row[column] = {"escalated": True, "csat": 1.0}[column]
+                row[column] = {"escalated": True, "csat": 1.0, "attempts": 4}[column]
 
 
 def _after(value: dt.date | dt.datetime, cut: dt.datetime) -> bool:
@@ -236,12 +241,23 @@ def _invoice(rng: random.Random, names: list[str], key: int, days: int) -> Row:
         "paid_at": time(max(issued, due + rng.uniform(-10, 40))) if rng.random() < 0.7 else None,
         "amount": 10.0,
         "disputed_at": time(issued + rng.uniform(0, 20)) if rng.random() < 0.3 else None,
+        "attempts": rng.choice((None, 0, 1, 3)),
     }
 
 
 def _engagement(rng: random.Random, names: list[str], key: int, days: int) -> Row:
     kind = rng.choice(
-        ("email_sent", "email_opened", "call", "meeting", "training_completed", "nps", "unsubscribed")
+        (
+            "email_sent",
+            "email_opened",
+            "email_clicked",
+            "call",
+            "meeting",
+            "training_completed",
+            "sponsor_contact",
+            "nps",
+            "unsubscribed",
+        )
     )
     return {
         "engagement_id": f"e{key}",
@@ -249,6 +265,7 @@ def _engagement(rng: random.Random, names: list[str], key: int, days: int) -> Ro
         "occurred_at": time(rng.uniform(0, days)),
         "kind": kind,
         "score": float(rng.randint(0, 10)) if kind == "nps" else None,
+        "person_id": rng.choice((None, "p1", "p2", "p3")),
     }
 
 

@@ -10,11 +10,13 @@ import pytest
 
 from serving.api.openapi import openapi_document
 from serving.api.responses import AccountCard, DecisionAnswer, ScoreAnswer
+from serving.decisions.holdouts import Holdouts
 from tests.serving.world import account_ids
 
 if TYPE_CHECKING:
     import httpx
 
+    from serving.app import KeepgrowApp
     from tests.serving.conftest import World
 
 JSON = {"content-type": "application/json"}
@@ -160,6 +162,23 @@ async def test_head_sends_headers_without_a_body(client: httpx.AsyncClient) -> N
     assert head.headers["content-length"] == str(len(got.content))
 
 
+async def test_holdouts_tell_what_decisions_keep_to(client: httpx.AsyncClient, app: KeepgrowApp) -> None:
+    """An account that is held out is told so, and its decision falls at that stage; the others differ."""
+    app.state.policy.holdouts = Holdouts(salt="half", share=0.5, programmes={"value_unlock": 0.5})
+    held = []
+    for account_id in account_ids():
+        answer = await client.get(f"/v1/holdouts/{quote(account_id, safe='')}")
+        assert answer.status_code == 200
+        jsonschema.validate(answer.json(), schema_of("HoldoutAnswer"))
+        assert answer.json()["held_out"] == ("global" in app.state.policy.holdouts.of(account_id))
+        held += [account_id] if answer.json()["held_out"] else []
+    assert 0 < len(held) < len(account_ids())
+    decision = (await client.post("/v1/next-best-action", json={"account_id": held[0]})).json()
+    jsonschema.validate(decision, schema_of("DecisionAnswer"))
+    assert decision["action"] is None
+    assert {refusal["stage"] for refusal in decision["refused"]} == {"holdout"}
+
+
 async def test_metrics_have_bounded_labels(client: httpx.AsyncClient) -> None:
     """Requests are counted by route template and outcome; no account id or unknown path becomes a label."""
     got = [
@@ -176,3 +195,17 @@ async def test_metrics_have_bounded_labels(client: httpx.AsyncClient) -> None:
     assert "17" not in "".join(line for line in text.splitlines() if "secret" in line or "someone" in line)
     assert "keepgrow_requests_in_flight 0.0" in text
     assert "keepgrow_bundle_info{" in text
+
+
+async def test_latencies_are_counted_with_edges_at_what_is_promised(client: httpx.AsyncClient) -> None:
+    """Requests by endpoint and outcome, reads of the store and scoring have edges from 1 to 100 ms."""
+    assert (await client.post("/v1/score", json={"account_id": "acme-0001"})).status_code == 200
+    text = (await client.get("/metrics")).text
+    for series in (
+        'keepgrow_http_request_duration_seconds_bucket{endpoint="/v1/score",le="EDGE",outcome="ok"}',
+        'keepgrow_store_read_duration_seconds_bucket{le="EDGE",outcome="ok"}',
+        'keepgrow_scoring_duration_seconds_bucket{le="EDGE"}',
+    ):
+        for edge in ("0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1"):
+            assert series.replace("EDGE", edge) in text
+    assert 'keepgrow_scores_total{evidence="full"}' in text

@@ -41,7 +41,7 @@ def test_the_answer_has_the_documented_shape(bundle: Bundle, make_rows: Rows) ->
         "signals", "evidence", "model", "feature_contract",
     }  # fmt: skip
     assert set(answer["churn_probability"]) == {"30d", "60d", "90d"} == set(answer["upsell_probability"])
-    assert set(answer["signals"]) == {"raising", "lowering"}
+    assert set(answer["signals"]) == {"method", "raising", "lowering"}
     for signal in answer["signals"]["raising"] + answer["signals"]["lowering"]:
         assert set(signal) == {"signal", "feature", "value", "contribution", "text"}
     assert set(answer["evidence"]["views"]) == {"usage", "commercial", "profile"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import orjson
 import pytest
 
@@ -72,3 +73,16 @@ def test_what_is_remembered_is_what_would_be_weighed_anew() -> None:
                 found = scale.weigh(as_of, now, account_age_days=age, clock=clock)
                 assert found.to_dict() == fresh.to_dict()
                 assert orjson.loads(orjson.dumps(found.fragment)) == fresh.to_dict()
+
+
+def test_many_accounts_get_the_evidence_that_each_gets_alone() -> None:
+    """Accounts are weighed together by their own times and ages, equal ones and odd ones alike."""
+    as_of = np.array([[NOW, NOW], [NOW, NOW], [NOW - 200, NOW], [math.nan, NOW], [NOW, NOW], [math.nan, NOW]])
+    ages = np.array([400.0, 3.0, 400.0, 400.0, math.nan, 3.0])
+    found = EvidenceScale(VIEWS).weigh_all(as_of, NOW, account_age_days=ages, clock="demonstration")
+    alone = [
+        weigh_evidence(VIEWS, times.tolist(), NOW, account_age_days=float(age), clock="demonstration")
+        for times, age in zip(as_of, ages, strict=True)
+    ]
+    assert [one.to_dict() for one in found] == [one.to_dict() for one in alone]
+    assert [one.status for one in found] == ["full", "thin", "stale", "thin", "full", "thin"]

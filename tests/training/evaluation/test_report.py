@@ -17,13 +17,13 @@ from training.evaluation.thresholds import Threshold
 THRESHOLD = Threshold(0.4, "precision_first", "Chosen on validation.")
 
 
-def rows_of(seed: int = 1, *, events: bool = True, better: float = 1.0) -> report.TestRows:
+def rows_of(seed: int = 1, *, events: bool = True, better: float = 1.0) -> report.HeldOutRows:
     """Return 400 rows of 100 accounts, with our probabilities and those of three baselines."""
     rng = np.random.default_rng(seed)
     signal = rng.normal(size=400)
     label = (rng.random(400) < 1 / (1 + np.exp(1.0 - 2 * signal))).astype(np.float64) * events
     weak = 1 / (1 + np.exp(-(signal * 0.3 + rng.normal(size=400))))
-    return report.TestRows(
+    return report.HeldOutRows(
         account_id=np.repeat([f"a{number}" for number in range(100)], 4).astype(object),
         label=label,
         probabilities={

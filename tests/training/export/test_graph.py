@@ -120,7 +120,7 @@ def test_a_leaf_table_row_sums_to_its_leaf_with_or_without_background() -> None:
     trees = read_trees(booster)
     expected = np.concatenate([tree.leaf_value - tree.expected_value for tree in trees])
     for rows in (500, 5, 0):
-        table = leaf_table(booster, trees, make_matrix(rng, rows))
+        table = leaf_table(booster, dict(enumerate(trees)), make_matrix(rng, rows))
         assert np.allclose(table.values.sum(axis=1), expected, atol=1e-10)
     assert table.leaves_without_background == len(expected)
 

@@ -1,0 +1,1 @@
+"""Models against yardsticks and against known truth; nothing imports this package."""

@@ -1,0 +1,252 @@
+"""Uplift on a synthetic world, against its truth: a simulation that knows what every action would have done.
+
+Heads are fitted to the earlier draws, as training does. For every later draw the world is taken up again from the
+account's full state and played forward under doing nothing and under each of the five actions, so that the true effect
+of all actions is known there, not only of the one that was drawn. Nothing here says anything about real customers.
+
+    python -m benchmarks.synthetic_uplift DATA [--out FILE] [--paths 32]
+
+DATA is a folder made by `keepgrow synth` whose features are built (`KEEPGROW_FEATURES_DIR`, `KEEPGROW_REGISTRY`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from benchmarks.synthetic_truth import Truth, treatment_truth
+from feature_repo.contract_compiler import compile_contract
+from feature_repo.services import SERVICE_NAME
+from feature_repo.settings import FeatureRepoSettings
+from feature_repo.store import open_store
+from feature_repo.tables.dataset import load_dataset_info
+from training.encoding import encode, learn_encodings
+from training.heads.uplift.fitting import Draws, fit_heads
+from training.heads.uplift.learners import EXPORTABLE, LEARNERS, LearnerName, learn
+from training.heads.uplift.selection import choose_learner, split_later
+from training.heads.uplift.settings import UpliftSettings
+from training.heads.uplift.shrinkage import SCEPTICAL, measured_average
+from training.synthetic.settings import WorldSettings
+from training.treatments import OUTCOMES, historical_treatment_features, read_treatments
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.treatments import LoggedTreatments
+
+SEED = 7
+Z_90 = 1.6448536269514722
+TREATED_SHARE = 0.3
+"""Share of the accounts that a ranking by propensity treats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What one way of estimating says of m later draws and K actions.
+
+    Attributes:
+        effect: Shape (m, K).
+        standard_error: Shape (m, K), or None.
+    """
+
+    effect: NDArray[np.float64]
+    standard_error: NDArray[np.float64] | None = None
+
+
+def world_of(folder: Path) -> WorldSettings:
+    """Return the settings that made the world of *folder*, from its name and last day.
+
+    Raises:
+        SystemExit: It was not made by `keepgrow synth`.
+    """
+    info = load_dataset_info(folder)
+    match = re.fullmatch(r"synthetic-(\d+)x(\d+)-seed(\d+)", info.name)
+    if not info.synthetic or match is None or info.end_day is None:
+        sys.exit(f"{folder} was not made by `keepgrow synth`: only a simulation knows the truth")
+    accounts, days, seed = map(int, match.groups())
+    return WorldSettings(accounts=accounts, days=days, seed=seed, end=info.end_day)
+
+
+def features(treatments: LoggedTreatments) -> NDArray[np.float64]:
+    """Return the features of every draw, shape (n, f), from the offline store of the settings."""
+    store = open_store(FeatureRepoSettings())
+    contract = compile_contract(store, SERVICE_NAME)
+    frame = historical_treatment_features(store, treatments, contract)
+    everyone = np.ones(len(frame), dtype=np.bool_)
+    return encode(frame, contract.model_features, learn_encodings(frame, contract.model_features, everyone))
+
+
+def estimates(
+    train: Draws, later: Draws, settings: UpliftSettings
+) -> tuple[dict[str, Estimates], LearnerName]:
+    """Return the estimates of every learner, not shrunk, and of the heads as they would ship; and which was chosen."""
+    actions = train.treatments.actions
+    priors = dict.fromkeys(actions, SCEPTICAL)
+    found = {}
+    for name in LEARNERS:
+        columns, errors = [], []
+        for action in range(len(actions)):
+            bags = learn(name, train.effect_rows(action)[0], settings, seed=SEED + 1000 * action)
+            each = np.stack([bag.effect(later.matrix) for bag in bags])
+            columns.append(each.mean(axis=0))
+            errors.append(each.std(axis=0, ddof=1))
+        found[f"{name.upper()}, not shrunk"] = Estimates(np.column_stack(columns), np.column_stack(errors))
+    fits = {name: fit_heads(name, train, priors, settings=settings, seed=SEED) for name in EXPORTABLE}
+    chosen = choose_learner(fits, later, samples=50, seed=SEED).learner
+    heads = [fit.head.effects(later.matrix) for fit in fits[chosen]]
+    found["as shipped"] = Estimates(
+        np.column_stack([mean for mean, _ in heads]), np.column_stack([error for _, error in heads])
+    )
+    return found, chosen
+
+
+def policies(
+    found: dict[str, Estimates], train: Draws, later: Draws, truth: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the true gain per account of acting on each estimate, and of simpler policies, shape (m,) each."""
+    everyone = np.arange(len(truth))
+    with_nothing = np.column_stack([np.zeros(len(truth)), truth])
+    averages = []
+    for action in range(truth.shape[1]):
+        rows, _ = train.effect_rows(action)
+        averages.append(
+            measured_average(rows.pseudo_effect(), np.ones(len(rows.outcome)), rows.account_id).mean
+        )
+    single = int(np.argmax(averages))
+    gains = {"oracle that knows the truth": with_nothing.max(axis=1)}
+    for name, one in found.items():
+        best = np.argmax(np.column_stack([np.zeros(len(truth)), one.effect]), axis=1)
+        gains[name] = with_nothing[everyone, best]
+    baseline = later.expected[0, :, 0]
+    propensity = 1.0 - baseline if later.outcome == "retained" else baseline
+    top = propensity >= np.quantile(propensity, 1.0 - TREATED_SHARE)
+    gains[f"best single action for everyone ({train.treatments.actions[single]})"] = truth[:, single]
+    gains[f"the same for the {TREATED_SHARE:.0%} of highest propensity"] = np.where(
+        top, truth[:, single], 0.0
+    )
+    gains["random action"] = truth.mean(axis=1)
+    gains["nothing"] = np.zeros(len(truth))
+    return gains
+
+
+def section(
+    outcome: str, train: Draws, later: Draws, truth: NDArray[np.float64], settings: UpliftSettings
+) -> list[str]:
+    """Return the lines of one outcome."""
+    found, chosen = estimates(train, later, settings)
+    actions = train.treatments.actions
+    title = (
+        f"### {outcome}: learner chosen `{chosen}`, {len(train.treatments):,} draws to learn from, "
+        f"{len(later.treatments):,} later ones"
+    )
+    what = "Rank correlation (Spearman) of estimated with true effect over the later draws (nan: one value for all):"
+    lines = ["", title, "", what, "", f"| | {' | '.join(actions)} |", f"|---|{'---|' * len(actions)}"]
+    for name, one in found.items():
+        cells = [_rank(one.effect[:, k], truth[:, k]) for k in range(len(actions))]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    shipped = found["as shipped"]
+    rows = (
+        ("true effect, mean ± sd, points", [f"{100 * t.mean():.2f} ± {100 * t.std():.2f}" for t in truth.T]),
+        (
+            "as shipped, mean ± sd, points",
+            [f"{100 * e.mean():.2f} ± {100 * e.std():.2f}" for e in shipped.effect.T],
+        ),
+        ("true effect within the 90 % interval", [_covered(shipped, truth, k) for k in range(len(actions))]),
+    )
+    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
+    lines += [
+        "",
+        "| policy | true gain, points an account | regret, points | share of the oracle's gain |",
+        "|---|---|---|---|",
+    ]
+    gains = policies(found, train, later, truth)
+    best = float(gains["oracle that knows the truth"].mean())
+    for name, gain in sorted(gains.items(), key=lambda item: -item[1].mean()):
+        low, high = _interval(gain, later.treatments.account_id)
+        lines.append(
+            f"| {name} | {100 * gain.mean():.2f} ({100 * low:.2f} to {100 * high:.2f}) | "
+            f"{100 * (best - gain.mean()):.2f} | {gain.mean() / best:.0%} |"
+        )
+    return lines
+
+
+def _rank(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> str:
+    if np.ptp(estimate) < 1e-12:  # noqa: PLR2004 one value, up to rounding
+        return "nan"
+    return f"{spearmanr(estimate, truth).statistic:.2f}"
+
+
+def _covered(one: Estimates, truth: NDArray[np.float64], action: int) -> str:
+    if one.standard_error is None:
+        return "-"
+    inside = np.abs(one.effect[:, action] - truth[:, action]) <= Z_90 * one.standard_error[:, action]
+    return f"{inside.mean():.0%}"
+
+
+def _interval(gain: NDArray[np.float64], account_id: NDArray[np.object_]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean gain, accounts resampled."""
+    _, of_row = np.unique(account_id.astype(str), return_inverse=True)
+    totals, counts = np.bincount(of_row, weights=gain), np.bincount(of_row)
+    generator = np.random.default_rng(SEED)
+    picks = generator.integers(0, len(totals), (300, len(totals)))
+    low, high = np.quantile(totals[picks].sum(axis=1) / counts[picks].sum(axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def main() -> None:
+    """Run the benchmark and write its section."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, nargs="?", help="folder made by `keepgrow synth`, features built")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "synthetic-uplift.md")
+    parser.add_argument("--paths", type=int, default=32, help="simulated futures a draw and action")
+    parser.add_argument("--quick", action="store_true", help="fewer futures")
+    chosen = parser.parse_args()
+    if chosen.data is None:
+        print("No synthetic world was given: name a folder made by `keepgrow synth`")  # noqa: T201 - a script
+        return
+    paths = 8 if chosen.quick else chosen.paths
+    world, read = world_of(chosen.data), read_treatments(chosen.data)
+    if read is None:
+        sys.exit(f"{chosen.data} has no treatments")
+    treatments, _ = read
+    matrix = features(treatments)
+    split = split_later(treatments, 0.3, SEED)
+    settings = UpliftSettings()
+    begin = treatments.treated_at[split.held_out].min()
+    known: Truth = treatment_truth(world, begin, paths=paths)
+    preface = (
+        f"`python -m benchmarks.synthetic_uplift DATA`, {dt.datetime.now(dt.UTC).date()}; **a simulation**, "
+        f"{world.accounts:,} accounts, {world.days} days, seed {world.seed}; effects within {treatments.outcome_days} "
+        f"days by {paths} futures an action from the account's full state. Draws from "
+        f"{begin.astype('datetime64[D]')} on are judged; those learnt from had their outcomes by then. Effects in "
+        "percentage points; 95 % intervals over accounts."
+    )
+    lines = ["## Uplift on a synthetic world, against its truth", "", preface]
+    for outcome in OUTCOMES:
+        train = Draws.cross_fitted(
+            treatments.select(split.train), matrix[split.train], outcome, None, settings=settings, seed=SEED
+        )
+        later = train.later(
+            treatments.select(split.held_out), matrix[split.held_out], None, settings=settings, seed=SEED
+        )
+        truth = known.effects(outcome, later.treatments, treatments.actions)
+        lines += section(outcome, train, later, truth, settings)
+        print(f"{outcome} done", flush=True)  # noqa: T201 - a script
+    text = "\n".join(lines) + "\n"
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    chosen.out.write_text(text, encoding="utf-8")
+    print(text)  # noqa: T201 - a script
+
+
+if __name__ == "__main__":
+    main()

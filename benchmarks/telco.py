@@ -1,0 +1,73 @@
+"""IBM's Telco churn: the trainer on a snapshot of 7,043 customers, by five-fold cross-validation of ROC AUC."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.contest import FOLDS, contest
+from benchmarks.packages import versions
+from benchmarks.plan import asked
+from benchmarks.result import Figure, Line, Result, write
+from benchmarks.shared_data import shared
+from benchmarks.tables import Table
+from training.evaluation import metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.plan import Run
+
+NUMBERS: Final = ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")
+PUBLISHED: Final = (("gradient boosting", 0.843), ("logistic regression", 0.842))
+
+
+def read_table(path: Path) -> Table:
+    """Read the customers; a total that is blank, since nothing was billed yet, is missing."""
+    frame = pd.read_csv(path)
+    label = np.asarray(frame["Churn"] == "Yes", dtype=np.float64)
+    features: pd.DataFrame = frame.drop(columns=["customerID", "Churn"])
+    features["TotalCharges"] = pd.to_numeric(features["TotalCharges"], errors="coerce")
+    return Table.of(features, label, frozenset(features.columns) - frozenset(NUMBERS))
+
+
+def measure(run: Run) -> Result:
+    """Return the comparison."""
+    started = time.monotonic()
+    table = read_table(shared("telco", "Telco-Customer-Churn.csv"))
+    lines, missing = contest(
+        table, {"roc_auc": metrics.roc_auc, "average_precision": metrics.average_precision}, run.plan
+    )
+    lines += [
+        Line(
+            model=f"{name}, published",
+            kind="published",
+            figures={"roc_auc": Figure(value=value)},
+            note="five folds, other draws",
+        )
+        for name, value in PUBLISHED
+    ]
+    return Result(
+        name="telco",
+        title="Telco churn",
+        data=f"IBM's sample: {len(table.label):,} customers, {len(table.columns)} features, {int(table.label.sum()):,} "
+        "left; a snapshot without time.",
+        split=f"Stratified {FOLDS}-fold cross-validation, repeated with the seeds "
+        f"{', '.join(map(str, run.plan.seeds))}; means over folds and repeats.",
+        interval="95 % intervals resample customers, the same resamples for all models.",
+        metrics={"roc_auc": ("ROC AUC", 4), "average_precision": ("average precision", 3)},
+        lines=tuple(lines),
+        plan=run.plan.name,
+        made_on=run.today.isoformat(),
+        seconds=round(time.monotonic() - started),
+        versions=versions("lightgbm", "xgboost", "xgboost-cpu", "catboost", "optuna", "scikit-learn"),
+        missing=tuple(missing),
+    )
+
+
+if __name__ == "__main__":
+    request = asked("Telco churn: Keepgrow's trainer against tuned boosting libraries")
+    write(measure(request), request.out)

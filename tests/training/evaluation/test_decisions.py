@@ -1,0 +1,148 @@
+"""Threshold rules: each does what its name says, money is counted right, segments fall back when they must."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from training.evaluation.bootstrap import AccountBootstrap, Estimate
+from training.evaluation.decisions import Decisions, Rules, judge_decisions
+from training.evaluation.flagging import against_targets, flagging
+from training.evaluation.segment_thresholds import SegmentRows
+from training.evaluation.thresholds import Stakes, choose_threshold
+from training.threshold_definitions import MODES, InterventionValue, Targets, ThresholdPolicy
+
+POLICY = ThresholdPolicy(min_alerts=5, min_segment_events=40)
+VALUE = InterventionValue(cost=100, success_ratio=0.5, mrr_ratio=1.0, months=10)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Return labels, true probabilities, MRR and segment codes of 3,000 rows; segment 2 is tiny, 3 rows unknown."""
+    rng = np.random.default_rng(8)
+    probability = 1 / (1 + np.exp(-rng.normal(-1.5, 1.2, 3000)))
+    label = (rng.random(3000) < probability).astype(float)
+    segment = rng.choice([0, 1, 2], p=[0.6, 0.38, 0.02], size=3000)
+    segment[:3] = -1
+    return label, probability, rng.lognormal(4, 1, 3000), segment
+
+
+def test_recall_first_is_the_strictest_threshold_that_surely_finds_enough(rows):
+    """Recall on validation is above the target, and far fewer rows are flagged than all."""
+    label, probability, *_ = rows
+    found = choose_threshold(label, probability, POLICY, mode="recall_first")
+    assert found.rule == "recall_first"
+    flagged = probability >= found.value
+    assert 0.80 <= label[flagged].sum() / label.sum() < 0.86
+    assert flagged.mean() < 0.8
+
+
+def test_recall_with_few_events_is_not_promised():
+    """Five events can't show 80 % recall with 90 % confidence, so F1 decides, and it is said."""
+    label = np.array([1.0] * 5 + [0.0] * 45)
+    found = choose_threshold(label, np.linspace(0.9, 0.1, 50), POLICY, mode="recall_first")
+    assert found.rule == "max_f1"
+    assert "5 events" in found.sentence
+
+
+def test_f1_is_the_largest_that_any_threshold_has(rows):
+    """No other threshold on validation has a larger F1."""
+    label, probability, *_ = rows
+    found = choose_threshold(label, probability, POLICY, mode="f1")
+    best = f1_score(label, probability >= found.value)
+    others = [
+        f1_score(label, probability >= value)
+        for value in np.quantile(probability, np.linspace(0.02, 0.99, 60))
+    ]
+    assert found.rule == "f1"
+    assert best >= max(others) - 1e-12
+
+
+def test_value_weighs_cost_against_margin_saved(rows):
+    """The threshold earns at least as much as any other; dear interventions flag fewer rows, hopeless ones nobody."""
+    label, probability, mrr, _ = rows
+    stakes = Stakes.of(mrr, VALUE, 0.8)
+    assert stakes.benefit == pytest.approx(0.8 * 0.5 * 10 * mrr)
+    found = choose_threshold(label, probability, POLICY, mode="value", stakes=stakes)
+    earned = {
+        value: stakes.gained(label)[probability >= value].sum() for value in (found.value, 0.1, 0.3, 0.5, 0.7)
+    }
+    assert found.rule == "value"
+    assert earned[found.value] == max(earned.values())
+    dear = choose_threshold(
+        label, probability, POLICY, mode="value", stakes=Stakes(stakes.benefit, 3 * stakes.cost)
+    )
+    assert dear.value > found.value
+    hopeless = choose_threshold(label, probability, POLICY, mode="value", stakes=Stakes(stakes.benefit, 1e6))
+    assert (hopeless.value, hopeless.rule) == (1.0, "none")
+    assert "no MRR" in choose_threshold(label, probability, POLICY, mode="value").sentence
+
+
+def test_flagging_counts_rows_and_money():
+    """Figures of four accounts are those that one works out by hand; part of the rows can be asked for."""
+    label, flagged = np.array([1.0, 1, 0, 0]), np.array([True, False, True, False])
+    mrr = np.array([10.0, 20, 30, 40])
+    bootstrap = AccountBootstrap(np.array(list("abcd"), dtype=object), samples=50, seed=1)
+    found = flagging(bootstrap, label, flagged, mrr=mrr, stakes=Stakes(np.full(4, 8.0), 3.0))
+    told = {name: figure.value for name, figure in found.items()}
+    assert told == {
+        "precision": 0.5,
+        "recall": 0.5,
+        "f1": 0.5,
+        "flagged_ratio": 0.5,
+        "revenue_protection_accuracy": 0.5,
+        "revenue_protection_accuracy_flagging_nobody": 0.7,
+        "revenue_recall": pytest.approx(1 / 3),
+        "value_per_account": 0.5,
+    }
+    part = flagging(bootstrap, label, flagged, among=np.array([True, True, False, False]))
+    assert part["precision"].value == 1.0
+
+
+def test_a_target_is_met_or_missed_only_beyond_noise():
+    """The interval decides; what has no value is missed, what was not measured is left out."""
+    found = against_targets(
+        {
+            "precision": Estimate(0.9, 0.86, 0.95),
+            "recall": Estimate(0.9, 0.7, 0.95),
+            "f1": Estimate(np.nan, np.nan, np.nan),
+        },
+        Targets(),
+    )
+    assert {name: entry["verdict"] for name, entry in found.items()} == {
+        "precision": "met",
+        "recall": "undecided",
+        "f1": "missed",
+    }
+
+
+def test_every_rule_is_judged_and_small_segments_take_the_overall_threshold(rows):
+    """All four rules have figures; the shipped one is marked; a segment with few events says `overall`."""
+    label, probability, mrr, code = rows
+    segments = SegmentRows("segment", ("smb", "mid", "tiny"), code)
+    stakes = Stakes.of(mrr, VALUE, 0.8)
+    rules = Rules.choose(label, probability, POLICY, stakes=stakes, segments=segments)
+    account = np.array([f"a{number % 900}" for number in range(3000)], dtype=object)
+    found = judge_decisions(
+        AccountBootstrap(account, samples=60, seed=1),
+        label,
+        probability,
+        Decisions(rules, mrr, stakes, segments),
+    )
+    assert list(found["policies"]) == list(MODES)
+    assert [mode for mode, entry in found["policies"].items() if entry["shipped"]] == ["precision_first"]
+    assert set(found["targets"]) == {"precision", "recall", "f1", "revenue_protection_accuracy"}
+    parts = found["segments"]["segments"]
+    assert {name: entry["source"] for name, entry in parts.items()} == {
+        "smb": "own",
+        "mid": "own",
+        "tiny": "overall",
+    }
+    assert parts["tiny"]["threshold"] == rules.shipped.value
+    assert "overall" not in parts["tiny"]
+    here = code == 0
+    flagged = probability >= parts["smb"]["threshold"]
+    assert parts["smb"]["own"]["precision"]["value"] == pytest.approx(label[here & flagged].mean(), abs=1e-6)
+    ratio = parts["smb"]["calibration_ratio"]
+    assert ratio["low"] < 1 < ratio["high"]

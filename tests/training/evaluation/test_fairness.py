@@ -1,0 +1,71 @@
+"""Parity gaps: planted unfairness is found, chance is not called unfair, small slices are not judged."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.training.evaluation.test_slices import judged
+from training.evaluation.fairness import parity_gaps
+from training.limits import Limits
+
+REGIONS = np.array([f"r{number % 4}" for number in range(4000)], dtype=object)
+
+
+def gaps(rows, **changes):
+    """Return gaps by measure and slice."""
+    found = parity_gaps(rows, Limits(**changes), samples=200, seed=1)
+    return {(gap.measure, gap.slice): gap for gap in found}
+
+
+def test_a_slice_whose_events_are_overstated_is_beyond_the_calibration_limit():
+    """A quarter of the rows has no events though they were predicted: that gap, and its direction, is found."""
+    rows = judged(4000, region=REGIONS)
+    rows.label[REGIONS == "r2"] *= np.random.default_rng(0).random(1000) < 0.4
+    gap = gaps(rows)["calibration", "r2"]
+    assert gap.verdict == "beyond"
+    assert gap.refuses
+    assert gap.value > 0.05
+    assert gap.low <= gap.value <= gap.high
+
+
+def test_a_slice_that_is_flagged_less_often_is_beyond_the_four_fifths_rule():
+    """Halving the probabilities of one region halves its share of flagged accounts, and its recall."""
+    rows = judged(4000, region=REGIONS)
+    halved = np.where(REGIONS == "r1", rows.probability / 3, rows.probability)
+    found = gaps(dataclasses.replace(rows, probability=halved))
+    assert found["selection", "r1"].verdict == "beyond"
+    assert found["selection", "r1"].value < 0.5
+    assert found["equal_opportunity", "r1"].verdict == "beyond"
+    assert found["equal_opportunity", "r1"].value < 0
+
+
+def test_columns_that_may_differ_do_not_refuse():
+    """A gap in selection by plan is found and shown, and refuses nothing."""
+    rows = judged(4000, plan=REGIONS)
+    gap = gaps(dataclasses.replace(rows, probability=np.where(REGIONS == "r1", 0.01, rows.probability)))
+    assert gap["selection", "r1"].verdict == "beyond"
+    assert not gap["selection", "r1"].refuses
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_alone_is_never_beyond_a_limit(seed):
+    """Where all slices are alike, none of many gaps is called unfair."""
+    found = gaps(judged(1200, seed=seed, region=np.random.default_rng(seed).integers(0, 9, 1200).astype(str)))
+    assert "beyond" not in {gap.verdict for gap in found.values()}
+
+
+def test_a_small_slice_is_not_judged():
+    """Twenty rows that were never flagged are reported as too few, with a wide interval."""
+    regions = np.array(["big"] * 1180 + ["tiny"] * 20, dtype=object)
+    rows = judged(1200, region=regions)
+    found = gaps(dataclasses.replace(rows, probability=np.where(regions == "tiny", 0.01, rows.probability)))
+    assert found["selection", "tiny"].verdict == "too_few"
+    assert found["selection", "tiny"].high / found["selection", "tiny"].low > 10
+
+
+def test_a_column_with_one_value_has_no_gap():
+    """There is nobody to compare with."""
+    assert gaps(judged(100, region=np.array(["only"] * 100, dtype=object))) == {}

@@ -1,0 +1,85 @@
+"""An uplift head: what one action changes in one outcome, account by account, with a standard error.
+
+With b bags of trees, raw_i(x) their effects, raw(x) and s(x) the mean and the standard deviation over the bags (with
+b - 1 below the line), and u(x) the unit of the prior's scale (1, or the account's probability of churn within the
+outcome window):
+
+    mean(x)           = average * u(x) + slope * (raw(x) - raw_average * u(x))
+    standard_error(x) = sqrt((average_sd * u(x))^2 + slope * s(x)^2)
+
+The first term is a normal-normal posterior between the action's declared prior and its draws; the second is what the
+trees say of an account beyond that, counted as far as it came true out of fold (see
+`training.heads.uplift.shrinkage`). A difference of noise variance s^2 that counts by `slope` has posterior variance
+`slope * s^2`. The standard error is that of the mean of accounts which the head can't tell apart; a single one of
+them may differ by more. A head without bags is its average alone, which for a new action is its prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.heads.uplift.learners import Bag
+    from training.heads.uplift.shrinkage import Prior
+
+
+@dataclass(frozen=True, slots=True)
+class UpliftHead:
+    """The effect of one action on one outcome.
+
+    Attributes:
+        action: As in the table `treatments`.
+        outcome: `retained` or `expanded`; the effect is a change of its probability within the window.
+        learner: `dr`, `x`, `t` or `s`; `none` for a head without bags.
+        bags: Trees; empty where accounts can't be told apart (then `slope` is 0).
+        prior: What was declared; its scale is that of the averages.
+        average: Average effect per unit after prior and draws.
+        average_sd: Its standard deviation.
+        raw_average: Average of the bags' effect per unit over the draws.
+        slope: Weight of what the trees say of single accounts, 0 to 1.
+    """
+
+    action: str
+    outcome: str
+    learner: str
+    bags: tuple[Bag, ...]
+    prior: Prior
+    average: float
+    average_sd: float
+    raw_average: float = 0.0
+    slope: float = 0.0
+
+    @classmethod
+    def from_prior(cls, action: str, outcome: str, prior: Prior) -> UpliftHead:
+        """Return the head of an action that nobody has taken yet."""
+        return cls(action, outcome, "none", (), prior, prior.mean, prior.sd)
+
+    def effects(
+        self, matrix: NDArray[np.float64], churn_probability: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return effect and standard error of each account, shape (n,) each.
+
+        Args:
+            matrix: Shape (n, f).
+            churn_probability: Shape (n,), of the outcome window; only a prior relative to churn needs it.
+        """
+        unit = self.prior.units(len(matrix), churn_probability)
+        mean, variance = self.average * unit, (self.average_sd * unit) ** 2
+        if self.bags:
+            raw, spread = raw_effects(self.bags, matrix)
+            mean = mean + self.slope * (raw - self.raw_average * unit)
+            variance = variance + self.slope * spread**2
+        return mean, np.sqrt(variance)
+
+
+def raw_effects(
+    bags: tuple[Bag, ...], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and standard deviation over *bags* of the effect on each row, shape (n,) each, not shrunk."""
+    each = np.stack([bag.effect(matrix) for bag in bags])
+    return each.mean(axis=0), each.std(axis=0, ddof=1)

@@ -1,0 +1,77 @@
+"""How large the trees of uplift may grow; far smaller than those that predict, since effects are faint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class UpliftSettings:
+    """Sizes of bags, trees and folds.
+
+    Attributes:
+        bags: Resamples of the accounts; the mean over them is the estimate, their spread its standard error.
+        trees: Trees a bag.
+        leaves: Leaves a tree.
+        rows_per_leaf: Fewest training rows in a leaf.
+        learning_rate: Of the boosting.
+        lambda_l2: Penalty on leaf values, in rows.
+        feature_fraction: Share of the features that each tree may use.
+        folds: Folds of accounts for outcome models that never see the account that they are asked about.
+        repeats: Times that the folds are drawn anew; bags take turns, so that their spread holds this chance too.
+        nuisance_trees: Trees of an outcome model.
+        own_model_rows: An arm with at least so many rows in a fold has an outcome model of its own.
+        num_threads: Threads of LightGBM; the result does not depend on it.
+    """
+
+    bags: int = 20
+    trees: int = 60
+    leaves: int = 8
+    rows_per_leaf: int = 300
+    learning_rate: float = 0.05
+    lambda_l2: float = 10.0
+    feature_fraction: float = 0.7
+    folds: int = 5
+    repeats: int = 2
+    nuisance_trees: int = 80
+    own_model_rows: int = 3_000
+    num_threads: int = 1
+
+    def with_bags(self, bags: int) -> UpliftSettings:
+        """Return the same sizes with another number of bags."""
+        return replace(self, bags=bags)
+
+    def effect_parameters(self, rows: int, seed: int) -> dict[str, Any]:
+        """Return LightGBM parameters of an effect model of *rows* rows; small data have smaller trees."""
+        return self._parameters(seed) | {
+            "num_leaves": self.leaves if rows >= 20 * self.rows_per_leaf else 4,
+            "min_data_in_leaf": max(20, min(self.rows_per_leaf, rows // 12)),
+        }
+
+    def outcome_parameters(self, rows: int, seed: int) -> dict[str, Any]:
+        """Return LightGBM parameters of an outcome model of *rows* rows."""
+        return self._parameters(seed) | {
+            "num_leaves": 8,
+            "min_data_in_leaf": max(20, min(100, rows // 20)),
+        }
+
+    def _parameters(self, seed: int) -> dict[str, Any]:
+        # No categorical splits, no linear leaves, zeros are not missing: what the exporter takes over exactly.
+        return {
+            "objective": "regression",
+            "learning_rate": self.learning_rate,
+            "lambda_l2": self.lambda_l2,
+            "feature_fraction": self.feature_fraction,
+            "max_bin": 63,
+            "min_data_in_bin": 5,
+            "feature_pre_filter": False,
+            "deterministic": True,
+            "force_row_wise": True,
+            "zero_as_missing": False,
+            "boost_from_average": True,
+            "metric": "None",
+            "verbosity": -1,
+            "seed": seed,
+            "num_threads": self.num_threads,
+        }

@@ -1,0 +1,271 @@
+"""Tunes the boosting stages on validation rows with Optuna, within a number of trials or minutes; resumable.
+
+What is minimised is the log loss (nats a person-period, calibrated) on validation of heads that were fitted to the
+training part; test rows are never looked at. The first trial is the stages as they are, so that the outcome is no
+worse on validation; validation is used often, so its gain flatters, and the test figures tell the truth.
+
+Trial n draws from a sampler seeded with n, and learns from finished trials alone: the same trials give the same stages,
+whether or not they were interrupted in between. (Minutes are not so: how many trials fit into them differs.)
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from training.definitions import HEADS, BoostingStage, Definitions
+from training.heads.train import train_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from optuna.storages import BaseStorage
+
+    from training.dataset import TrainingSet
+    from training.settings import TrainingSettings
+    from training.splits import Split
+
+JOURNAL = "tuning.journal"
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+_STUMP_LEAVES = 2
+_STARTUP_TRIALS = 8
+_SECONDS_A_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When tuning ends; whichever comes first.
+
+    Attributes:
+        trials: Finished trials, those of an interrupted run included; None for no limit.
+        minutes: Minutes of this run; a trial that has begun is finished. None for no limit.
+    """
+
+    trials: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        """Insist on an end.
+
+        Raises:
+            ValueError: There is no limit, or one that allows nothing.
+        """
+        if self.trials is None and self.minutes is None:
+            raise ValueError("tuning needs a number of trials or of minutes")
+        if (self.trials is not None and self.trials < 1) or (self.minutes is not None and self.minutes <= 0):
+            raise ValueError("tuning needs at least one trial, and more than no minutes")
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What came of tuning.
+
+    Attributes:
+        definitions: The given ones with the best stages.
+        report: JSON-able: `trials`, `pruned`, `seconds`, `loss_before`, `loss_after`, `validation_log_loss` (per head,
+            of the best trial), `best_trial`, and `stages`.
+    """
+
+    definitions: Definitions
+    report: dict[str, Any]
+
+
+def tune(
+    rows: TrainingSet,
+    split: Split,
+    definitions: Definitions,
+    *,
+    budget: Budget,
+    seed: int,
+    settings: TrainingSettings,
+    folder: Path | None = None,
+    progress: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Tuning:
+    """Look for better boosting stages.
+
+    Args:
+        rows: Features and labels of all parts.
+        split: Cutoffs of each part.
+        definitions: Where the search begins, and what is predicted.
+        budget: When it ends.
+        seed: Seed of everything random.
+        settings: Threads.
+        folder: Where trials are kept, so that an interrupted search goes on; in memory if None. Searches on other data,
+            definitions or seeds share the folder without touching each other.
+        progress: Called with a sentence a trial.
+        clock: Returns seconds.
+    """
+    begin = clock()
+    parts = rows.parts(split, definitions)
+    names = [feature.name for feature in rows.contract.model_features]
+    threads = settings.threads(len(parts.train.matrix))
+    study = _study(folder, f"{rows.hash}-{definitions.hash}-{seed}")
+
+    def loss(trial: optuna.Trial, tried: Definitions) -> float:
+        total = 0.0
+        for step, head in enumerate(HEADS):
+            trained = train_head(
+                head,
+                parts.train.head_rows(head),
+                parts.validation.head_rows(head),
+                None,
+                definitions=tried,
+                feature_names=names,
+                seed=seed,
+                num_threads=threads,
+                progress=lambda _: None,
+            )
+            value = float(trained.choice["validation_log_loss"])
+            trial.set_user_attr(head, value)
+            total += value
+            trial.report(total, step)
+            if step + 1 < len(HEADS) and trial.should_prune():
+                raise optuna.TrialPruned
+        return total
+
+    while not _spent(study, budget, clock() - begin):
+        number = len(study.get_trials(deepcopy=False, states=_FINISHED))
+        study.sampler = optuna.samplers.TPESampler(seed=seed + number, n_startup_trials=_STARTUP_TRIALS)
+        if not number:
+            study.enqueue_trial(_as_params(definitions), skip_if_exists=True)
+        trial = study.ask()
+        tried = _with_stages(definitions, [_suggested(stage, trial) for stage in definitions.model.stages])
+        try:
+            value = loss(trial, tried)
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
+            progress(f"tuning: trial {number} pruned after {HEADS[0]}")
+            continue
+        study.tell(trial, value)
+        progress(f"tuning: trial {number} has validation log loss {value:.5f}, best {study.best_value:.5f}")
+    return _outcome(study, definitions, clock() - begin)
+
+
+def _study(folder: Path | None, name: str) -> optuna.Study:
+    """Open the study, with what a killed run left unfinished set aside."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage: BaseStorage = InMemoryStorage()
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+    study = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        direction="minimize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
+    )
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def _spent(study: optuna.Study, budget: Budget, seconds: float) -> bool:
+    finished = len(study.get_trials(deepcopy=False, states=_FINISHED))
+    if not finished:  # there is always something to return
+        return False
+    return (budget.trials is not None and finished >= budget.trials) or (
+        budget.minutes is not None and seconds >= budget.minutes * _SECONDS_A_MINUTE
+    )
+
+
+def _with_stages(definitions: Definitions, stages: Sequence[BoostingStage]) -> Definitions:
+    """Return *definitions* with other stages, made anew: a copy would keep the old hash."""
+    values = definitions.model_dump()
+    values["model"]["stages"] = [stage.model_dump() for stage in stages]
+    return Definitions.model_validate(values)
+
+
+def _suggested(stage: BoostingStage, trial: optuna.Trial) -> BoostingStage:
+    """Return *stage* as the trial has it; a stage of stumps, a sum of one curve a feature, stays that."""
+    low, high = _ranges(stage)["num_leaves"]
+    return stage.model_copy(
+        update={
+            "learning_rate": trial.suggest_float(
+                f"{stage.name}.learning_rate", *_ranges(stage)["learning_rate"], log=True
+            ),
+            "num_leaves": (
+                stage.num_leaves
+                if stage.num_leaves == _STUMP_LEAVES
+                else trial.suggest_int(f"{stage.name}.num_leaves", int(low), int(high), log=True)
+            ),
+            "min_child_samples": trial.suggest_int(
+                f"{stage.name}.min_child_samples",
+                *(int(end) for end in _ranges(stage)["min_child_samples"]),
+                log=True,
+            ),
+            "lambda_l2": trial.suggest_float(
+                f"{stage.name}.lambda_l2", *_ranges(stage)["lambda_l2"], log=True
+            ),
+            "feature_fraction": trial.suggest_float(
+                f"{stage.name}.feature_fraction", *_ranges(stage)["feature_fraction"]
+            ),
+            "bagging_fraction": trial.suggest_float(
+                f"{stage.name}.bagging_fraction", *_ranges(stage)["bagging_fraction"]
+            ),
+        }
+    )
+
+
+def _ranges(stage: BoostingStage) -> dict[str, tuple[float, float]]:
+    """Return where each value of *stage* is looked for; wide enough to hold what it is now."""
+    usual: dict[str, tuple[float, float]] = {
+        "learning_rate": (0.02, 0.3),
+        "num_leaves": (3, 31),
+        "min_child_samples": (10, 300),
+        "lambda_l2": (0.05, 50.0),
+        "feature_fraction": (0.3, 1.0),
+        "bagging_fraction": (0.5, 1.0),
+    }
+    found = {}
+    for name, (low, high) in usual.items():
+        now = float(getattr(stage, name))
+        found[name] = (min(low, now) if now > 0 else low, max(high, now))
+    return found
+
+
+def _as_params(definitions: Definitions) -> dict[str, float]:
+    params: dict[str, float] = {}
+    for stage in definitions.model.stages:
+        for name, (low, _) in _ranges(stage).items():
+            if name != "num_leaves" or stage.num_leaves != _STUMP_LEAVES:
+                params[f"{stage.name}.{name}"] = max(getattr(stage, name), low)
+    return params
+
+
+def _outcome(study: optuna.Study, definitions: Definitions, seconds: float) -> Tuning:
+    trials = study.get_trials(deepcopy=False, states=_FINISHED)
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    first, best = complete[0], min(complete, key=lambda trial: (trial.values[0], trial.number))
+    stages = []
+    for stage in definitions.model.stages:
+        prefix = f"{stage.name}."
+        chosen = {
+            name.removeprefix(prefix): value for name, value in best.params.items() if name.startswith(prefix)
+        }
+        stages.append(stage if best is first else stage.model_copy(update=chosen))
+    return Tuning(
+        definitions=_with_stages(definitions, stages),
+        report={
+            "trials": len(trials),
+            "pruned": len(trials) - len(complete),
+            "seconds": round(seconds, 1),
+            "loss_before": first.values[0],
+            "loss_after": best.values[0],
+            "validation_log_loss": dict(best.user_attrs),
+            "best_trial": best.number,
+            "stages": [stage.model_dump() for stage in stages],
+        },
+    )
