@@ -105,6 +105,7 @@ def _fields(model: str | None) -> dict[str, Field]:
                 (feature.name, feature.dtype, feature.description)
                 for view in VIEWS
                 for feature in view.features
+                if feature.role != "offline"
             ),
             (f"{head}_probability_{days}d" for head in HEADS for days in horizons),
         )

@@ -42,6 +42,10 @@ def train(
     tune_folder: Annotated[
         Path | None, typer.Option(help="Folder that keeps trials, so that an interrupted search goes on.")
     ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="The `truth` of a synthetic world: report what it allows beside what was reached."),
+    ] = None,
     tag_file: Annotated[Path | None, typer.Option(help="File to write the new bundle's tag to.")] = None,
 ) -> None:
     """Train both heads, judge them against three baselines, export one ONNX graph and store the bundle."""
@@ -60,9 +64,10 @@ def train(
     given = {name: day.date() for name, day in days.items() if day is not None}
     split = SplitDefinition.model_validate(chosen.split.model_dump() | given)
     chosen = chosen.model_copy(update={"split": split})
+    store = open_store(FeatureRepoSettings())
     trained = train_heads(
         data,
-        open_store(FeatureRepoSettings()),
+        store,
         chosen,
         seed=seed,
         progress=lambda line: console.print(f"  {line}"),
@@ -73,6 +78,11 @@ def train(
         console.print(
             "These figures are of a [bold]synthetic[/] world; they say nothing about real customers."
         )
+    if truth is not None:
+        from training.evaluation.truth_rows import judge_against_truth
+
+        console.print("  what the truth allows")
+        trained.metrics["ceilings"] = judge_against_truth(data, store, trained, truth)
     console.print("  exporting, and comparing ONNX with LightGBM")
     tag = save_bundle(trained, trained_at=dt.datetime.now(dt.UTC))
     write_test_rows(trained.test_predictions, default_store(), tag)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("feature_repo", "serving", "training", "keepgrow", "loadtests")
+OURS = ("feature_repo", "serving", "training", "keepgrow", "loadtests", "benchmarks")
 ALLOWED = {
     "feature_repo": ("feature_repo",),
     "serving": ("serving", "feature_repo.contract", "feature_repo.errors"),
     "training": ("training", "feature_repo", "serving.bundle.manifest"),
     "keepgrow": ("keepgrow", "feature_repo", "serving", "training"),
     "loadtests": ("loadtests",),
+    "benchmarks": ("benchmarks", "training", "feature_repo"),
 }
 
 

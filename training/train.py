@@ -165,6 +165,7 @@ def train_on(
             policy=definitions.thresholds,
             samples=settings.bootstrap_samples,
             seed=seed,
+            encodings=rows.encodings,
         )
         thresholds[head] = {horizon: one.value for horizon, one in judgement.thresholds.items()}
         reports[head] = {

@@ -187,7 +187,7 @@ COMMERCIAL = ViewSpec(
             "Monthly recurring revenue per seat divided by that of 90 days before.",
             "price",
             "The price per seat {change} in 90 days",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "discount_365d_max",
@@ -195,7 +195,7 @@ COMMERCIAL = ViewSpec(
             "Largest discount of any period but trials that ran in the last 365 days, 0 to 1.",
             "discount",
             "The largest discount of the last year was {percent} %",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "trial_to_paid_days",

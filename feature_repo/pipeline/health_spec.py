@@ -50,7 +50,7 @@ HEALTH = ViewSpec(
             "Points by which health differs from that of 90 days before.",
             "health_trend",
             "Health moved by {value} points in 90 days",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "health_score_90d_slope",
@@ -58,7 +58,7 @@ HEALTH = ViewSpec(
             "Change of health in points per 30 days, by least squares over the last 90 days.",
             "health_trend",
             "Health moves by {value} points a month over the last 90 days",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "health_score_28d_std",
@@ -66,7 +66,7 @@ HEALTH = ViewSpec(
             "Standard deviation of daily health over the last 28 days, in points.",
             "health_volatility",
             "Health varied by {value} points over the last 28 days",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "health_score_90d_std",
@@ -74,7 +74,7 @@ HEALTH = ViewSpec(
             "Standard deviation of daily health over the last 90 days, in points.",
             "health_volatility",
             "Health varied by {value} points over the last 90 days",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "health_score_90d_drawdown",
@@ -82,7 +82,7 @@ HEALTH = ViewSpec(
             "Points by which health lies under its highest of the last 90 days.",
             "health_trend",
             "Health is {value} points under its 90-day high",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "health_days_below_50_90d",
@@ -90,7 +90,7 @@ HEALTH = ViewSpec(
             "Days of the last 90 with a health under 50.",
             "health",
             "Health was under 50 on {value} of the last 90 days",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "health_recoveries_180d",
@@ -98,7 +98,7 @@ HEALTH = ViewSpec(
             "Times in the last 180 days that health rose to 10 points above its 28-day low.",
             "health_recovery",
             "Health recovered {value} times in the last 180 days",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "health_score_since_touch_change",
@@ -106,7 +106,7 @@ HEALTH = ViewSpec(
             "Points by which health moved since the last touch with the customer's people, if within 90 days.",
             "health_recovery",
             "Health moved by {value} points since the last touch with the customer's people",
-            role="policy",
+            role="offline",
         ),
     ),
 )

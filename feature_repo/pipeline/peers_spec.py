@@ -30,7 +30,7 @@ PEERS = ViewSpec(
             "else log-ins, else events, of the last 28 days).",
             "peer_usage",
             "Uses the product more than {percent} % of its peers",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "usage_28d_vs_baseline_peer_percentile",
@@ -55,7 +55,7 @@ PEERS = ViewSpec(
             "days.",
             "peer_adoption",
             "Uses more features than {percent} % of its peers",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "health_score_peer_percentile",
@@ -63,7 +63,7 @@ PEERS = ViewSpec(
             "Share of the accounts of the same segment and plan with a lower health score.",
             "peer_health",
             "Is healthier than {percent} % of its peers",
-            role="policy",
+            role="offline",
         ),
         Feature(
             "mrr_per_seat_vs_peers_ratio",
@@ -71,7 +71,7 @@ PEERS = ViewSpec(
             "Monthly recurring revenue per seat divided by the median of the accounts of the same segment and plan.",
             "price",
             "The price per seat is {percent} % of what its peers pay",
-            role="policy",
+            role="offline",
         ),
     ),
 )

@@ -22,7 +22,8 @@ its last subscription ended. A count is zero on a day without a row only once th
 metric; before, it is null. Levels keep their last value. Tickets, invoices and touches that are not there
 count as zero.
 
-Features with the role `model` may enter a model; those with the role `policy` are read by decisions only.
+Features with the role `model` may enter a model; those with the role `policy` are read by decisions only; those with
+the role `offline` are for analysis, and are not served.
 """
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Dtype = Literal["Float64", "Int64", "String", "Bool"]
-Role = Literal["model", "policy"]
+Role = Literal["model", "policy", "offline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Feature:
             `{percent}` (the value times 100), `{change}` (`fell 62 %`, `rose 12 %`, `held level`, from a
             ratio to a baseline where 1 is no change), `{money}`, `{days}`. Empty: `description: value` is
             used.
-        role: `model` if models may read it, `policy` if only decisions may.
+        role: `model` if models may read it, `policy` if only decisions may; `offline` if it is kept for people who
+            analyse, and is in no feature service: what is served is read on every request.
     """
 
     name: str

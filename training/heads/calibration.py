@@ -62,7 +62,7 @@ def fit_platt(
         if np.abs(step).max() < _TOLERANCE:
             break
     if slope < MIN_SLOPE:
-        return refit_intercept(Platt(slope=MIN_SLOPE, intercept=0.0), margin, event)
+        return refit_intercept(Platt(slope=MIN_SLOPE, intercept=0.0), margin, event, weight)
     return Platt(slope=slope, intercept=centre + shift - slope * centre)
 
 
@@ -81,7 +81,12 @@ def calibrated_log_loss(
     return float(np.average(np.logaddexp(0.0, -signed), weights=weight))
 
 
-def refit_intercept(platt: Platt, margin: NDArray[np.float64], event: NDArray[np.float64]) -> Platt:
+def refit_intercept(
+    platt: Platt,
+    margin: NDArray[np.float64],
+    event: NDArray[np.float64],
+    weight: NDArray[np.float64] | None = None,
+) -> Platt:
     """Return *platt* with the intercept at which the mean probability of the rows is their share of events.
 
     Where there is no event, or nothing else, half an event is added or taken, so that the intercept stays finite.
@@ -90,15 +95,17 @@ def refit_intercept(platt: Platt, margin: NDArray[np.float64], event: NDArray[np
         platt: The calibration whose slope is kept.
         margin: Shape (n,), raw margins.
         event: Shape (n,), 0 or 1.
+        weight: Shape (n,), how many observations a row stands for; ones if None.
     """
     if not len(margin):
         return platt
-    wanted = float(np.clip(event.sum(), 0.5, max(0.5, len(event) - 0.5)))
+    weights = np.ones_like(margin) if weight is None else weight
+    wanted = float(np.clip(weights @ event, 0.5, max(0.5, float(weights.sum()) - 0.5)))
     scaled = platt.slope * margin
     low, high = -_FAR - float(scaled.max()), _FAR - float(scaled.min())
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if _sigmoid(scaled + middle).sum() < wanted:
+        if weights @ _sigmoid(scaled + middle) < wanted:
             low = middle
         else:
             high = middle

@@ -84,3 +84,16 @@ def test_nothing_to_calibrate_by_leaves_margins_as_they_are():
     empty = np.empty(0)
     assert fit_platt(empty, empty) == Platt(slope=1.0, intercept=0.0)
     assert refit_intercept(Platt(slope=2.0, intercept=1.0), empty, empty) == Platt(slope=2.0, intercept=1.0)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_weight_counts_as_so_many_rows(sign: float) -> None:
+    """Weighted rows calibrate as the repeated rows do, also where the slope is held at its least."""
+    random = np.random.default_rng(5)
+    margin = random.normal(-1.0, 1.0, 300)
+    event = (random.random(300) < 1 / (1 + np.exp(-sign * margin))).astype(np.float64)
+    weight = random.integers(1, 5, 300)
+    weighted = fit_platt(margin, event, weight.astype(np.float64))
+    repeated = fit_platt(np.repeat(margin, weight), np.repeat(event, weight))
+    assert weighted.slope == pytest.approx(repeated.slope, abs=1e-8)
+    assert weighted.intercept == pytest.approx(repeated.intercept, abs=1e-8)
