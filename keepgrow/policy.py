@@ -101,12 +101,7 @@ def _fields(model: str | None) -> dict[str, Field]:
     horizons = load_definitions().horizons_days
     return dict(
         policy_fields(
-            (
-                (feature.name, feature.dtype, feature.description)
-                for view in VIEWS
-                for feature in view.features
-                if feature.role != "offline"
-            ),
+            ((feature.name, feature.dtype, feature.description) for view in VIEWS for feature in view.served),
             (f"{head}_probability_{days}d" for head in HEADS for days in horizons),
         )
     )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -21,23 +22,29 @@ from serving.decisions.next_best_action import decide
 from serving.errors import UnknownAccount
 from serving.scoring.engine import Asked, finish, score_rows
 from serving.scoring.exact import score_exactly
+from serving.scoring.money import revenue_at_risk
+from serving.scoring.window import intervention_window
+from serving.scoring.written import nothing_written, write
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from serving.bundle.loader import Bundle, Outputs
     from serving.decisions.decision import Decision
-    from serving.features.rows import FeatureRows
+    from serving.features.rows import ContextValue, FeatureRows
+    from serving.scoring.evidence import EvidenceStatus
     from serving.scoring.result import AccountScore
     from serving.state import ServingState
 
-PART_ACCOUNTS = 64
-"""Accounts of one request that are read, and then scored, at a time; a part keeps the event loop for 1 ms."""
+    _Tell: TypeAlias = Callable[[Asked, Outputs | None, dt.datetime], list[EvidenceStatus]]
 
-PARTS_AHEAD = 3
+PART_ACCOUNTS = 125
+"""Accounts of one request that are read, and then scored, at a time; a part keeps the event loop for 1 ms twice."""
+
+PARTS_AHEAD = 2
 """Parts of one request that are read at the same time, so that the store does not wait for us."""
 
 AGES_SAMPLED = 1 / 16
@@ -47,7 +54,7 @@ PROFILE = (
     "plan", "seats", "mrr", "is_trial", "segment", "industry", "region", "timezone", "locale", "employees",
     "account_age_days", "tenure_days", "days_to_term_end", "auto_renew", "onboarded", "preferred_channel",
     "seat_utilisation_ratio", "api_limit_utilisation_ratio", "storage_limit_utilisation_ratio",
-    "adoption_ratio",
+    "adoption_ratio", "health_score", "health_score_28d_change",
     "open_tickets", "invoices_overdue", "incident_active", "has_active_subscription",
 )  # fmt: skip
 
@@ -101,6 +108,19 @@ class ScoredAccounts:
         return [result for result in self.results if isinstance(result, UnknownAccount)]
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenScores:
+    """The scores of several accounts, as JSON.
+
+    Attributes:
+        scores: A JSON array of the known accounts' scores, in the order in which they were asked for.
+        unknown: The accounts of which the store holds nothing.
+    """
+
+    scores: bytes
+    unknown: Sequence[UnknownAccount]
+
+
 async def score_together(
     state: ServingState, account_ids: Sequence[str], *, signals: bool
 ) -> list[ScoredAccount]:
@@ -114,7 +134,7 @@ async def score_together(
     started = time.perf_counter()
     results = score_rows(rows, state.bundle, now, state.clock.label, signals=signals)
     metrics.MODEL_SECONDS.observe(time.perf_counter() - started, len(results))
-    _count(state, rows, results, now.timestamp())
+    _count(state, rows, _statuses(results), now.timestamp())
     return [ScoredAccount(now, rows, index, result) for index, result in enumerate(results)]
 
 
@@ -128,7 +148,53 @@ async def score_account(state: ServingState, account_id: str, *, signals: bool =
 
 
 async def score_accounts(state: ServingState, account_ids: Sequence[str]) -> ScoredAccounts:
-    """Return the scores of *account_ids* as of the service's time, with signals.
+    """Return the scores of *account_ids* as of the service's time, with signals; see `write_scores`.
+
+    Raises:
+        StoreUnavailable: The store did not answer in time.
+    """
+    results: list[AccountScore | UnknownAccount] = []
+
+    def tell(asked: Asked, outputs: Outputs | None, now: dt.datetime) -> list[EvidenceStatus]:
+        told = (
+            asked.answers([])
+            if outputs is None
+            else finish(asked, outputs, state.bundle, now, state.clock.label)
+        )
+        results.extend(told)
+        return _statuses(told)
+
+    await _by_parts(state, account_ids, tell)
+    return ScoredAccounts(results)
+
+
+async def write_scores(state: ServingState, account_ids: Sequence[str]) -> WrittenScores:
+    """Return the scores of *account_ids* as of the service's time, with signals, as JSON.
+
+    It takes half the time of `score_accounts` followed by making JSON of what that returns.
+
+    Raises:
+        StoreUnavailable: The store did not answer in time.
+    """
+    scores: list[bytes] = []
+    unknown: list[UnknownAccount] = []
+
+    def tell(asked: Asked, outputs: Outputs | None, now: dt.datetime) -> list[EvidenceStatus]:
+        written = (
+            nothing_written(asked)
+            if outputs is None
+            else write(asked, outputs, state.bundle, now, state.clock.label)
+        )
+        scores.append(written.scores)
+        unknown.extend(map(UnknownAccount, written.unknown))
+        return written.statuses
+
+    await _by_parts(state, account_ids, tell)
+    return WrittenScores(b"[" + b",".join(filter(None, scores)) + b"]", unknown)
+
+
+async def _by_parts(state: ServingState, account_ids: Sequence[str], tell: _Tell) -> None:
+    """Read *account_ids*, ask the graph about them and *tell* its answers, in order.
 
     Part by part is read, goes through the graph in a thread beside the event loop, and is told: the store, the
     graph and the event loop each work on another part at the same time, and requests for single accounts go on
@@ -137,7 +203,6 @@ async def score_accounts(state: ServingState, account_ids: Sequence[str]) -> Sco
     Raises:
         StoreUnavailable: The store did not answer in time.
     """
-    results: list[AccountScore | UnknownAccount] = []
     parts = (
         account_ids[start : start + PART_ACCOUNTS] for start in range(0, len(account_ids), PART_ACCOUNTS)
     )
@@ -156,13 +221,12 @@ async def score_accounts(state: ServingState, account_ids: Sequence[str]) -> Sco
                     )
                     graph.append(_begin_part(state, rows))
                 if len(graph) > 1 or not readings:
-                    results += await _finish_part(state, graph.popleft())
+                    await _finish_part(state, graph.popleft(), tell)
                 await asyncio.sleep(0)  # what is already there is awaited without letting others go
         finally:
             for reading in readings:
                 reading.cancel()
             await asyncio.gather(*readings, return_exceptions=True)
-    return ScoredAccounts(results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +253,15 @@ def _timed_run(bundle: Bundle, matrix: NDArray[np.float64]) -> tuple[Outputs, fl
     return bundle.run_explained(matrix), time.perf_counter() - started
 
 
-async def _finish_part(state: ServingState, part: _Part) -> list[AccountScore | UnknownAccount]:
+async def _finish_part(state: ServingState, part: _Part, tell: _Tell) -> None:
     if part.outputs is None:
-        results = part.asked.answers([])
+        statuses = tell(part.asked, None, part.now)
     else:
         outputs, seconds = await part.outputs
         started = time.perf_counter()
-        results = finish(part.asked, outputs, state.bundle, part.now, state.clock.label)
+        statuses = tell(part.asked, outputs, part.now)
         metrics.MODEL_SECONDS.observe(seconds + time.perf_counter() - started)
-    _count(state, part.asked.rows, results, part.now.timestamp())
-    return results
+    _count(state, part.asked.rows, statuses, part.now.timestamp())
 
 
 async def explain_accounts(state: ServingState, account_ids: Sequence[str]) -> ScoredAccounts:
@@ -216,7 +279,7 @@ async def explain_accounts(state: ServingState, account_ids: Sequence[str]) -> S
             state.threads, score_exactly, rows, state.bundle, now, state.clock.label
         )
     metrics.EXACT_REASONS_SECONDS.observe(time.perf_counter() - started)
-    _count(state, rows, results, now.timestamp())
+    _count(state, rows, _statuses(results), now.timestamp())
     return ScoredAccounts(results)
 
 
@@ -231,7 +294,7 @@ async def next_best_action(state: ServingState, account_id: str, surface: str | 
 
 
 async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
-    """Return score, key profile and next best action of one account.
+    """Return score, key profile, what is at stake, how long there is to act, and the next best action.
 
     Raises:
         UnknownAccount: The store holds nothing of it.
@@ -243,7 +306,31 @@ async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
     return {
         **score.to_dict(),
         "profile": {name: features[name] for name in PROFILE if name in features},
+        **_at_stake(state, score, features),
         "next_best_action": _decide(state, scored, None).to_dict(),
+    }
+
+
+def _at_stake(
+    state: ServingState, score: AccountScore, features: Mapping[str, ContextValue]
+) -> dict[str, Any]:
+    """Return revenue at risk within the scored horizon, and the window for an intervention."""
+    manifest = state.bundle.manifest
+    churn = list(score.churn_probability.values())
+    mrr, days = features.get("mrr"), features.get("days_to_term_end")
+    stake = revenue_at_risk(
+        mrr if isinstance(mrr, int | float) else None,
+        score.churn_probability[f"{manifest.score_horizon_days}d"],
+    )
+    window = intervention_window(
+        churn[0], churn[-1], days_to_term_end=days if isinstance(days, int | float) else math.nan
+    )
+    return {
+        "revenue_at_risk": {
+            "amount": None if stake is None else round(stake, 2),
+            "currency": state.catalogue.currency,
+        },
+        "intervention_window": window,
     }
 
 
@@ -265,12 +352,13 @@ async def _read(state: ServingState, account_ids: Sequence[str]) -> FeatureRows:
     return rows
 
 
-def _count(
-    state: ServingState, rows: FeatureRows, results: Sequence[AccountScore | UnknownAccount], now: float
-) -> None:
-    known = [result.evidence.status for result in results if not isinstance(result, UnknownAccount)]
-    for status in set(known):
-        metrics.scores(status).inc(known.count(status))
+def _statuses(results: Sequence[AccountScore | UnknownAccount]) -> list[EvidenceStatus]:
+    return [result.evidence.status for result in results if not isinstance(result, UnknownAccount)]
+
+
+def _count(state: ServingState, rows: FeatureRows, statuses: list[EvidenceStatus], now: float) -> None:
+    for status in set(statuses):
+        metrics.scores(status).inc(statuses.count(status))
     if random.random() < AGES_SAMPLED:
         _observe_ages(state, rows, now)
 

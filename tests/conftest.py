@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import prometheus_client.values  # before Feast, which on import makes the client of the whole process count in files
 import pytest
 import redis
 
@@ -19,6 +20,7 @@ from keepgrow.valkey import running_valkey
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+assert prometheus_client.values.ValueClass is prometheus_client.values.MutexValue
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -58,3 +58,8 @@ class ViewSpec:
     tables: tuple[str, ...]
     features: tuple[Feature, ...]
     views: tuple[str, ...] = ()
+
+    @property
+    def served(self) -> tuple[Feature, ...]:
+        """Its features that a feature service holds."""
+        return tuple(feature for feature in self.features if feature.role != "offline")

@@ -185,10 +185,23 @@ class DecisionAnswer(_Answer):
     catalogue: str
 
 
+class MoneyAnswer(_Answer):
+    """An amount in a currency; null where it is not known."""
+
+    amount: float | None
+    currency: str = Field(description="ISO 4217 code of the catalogue.")
+
+
 class AccountCard(ScoreAnswer):
     """All that the account card shows."""
 
     profile: dict[str, float | int | str | bool | None]
+    revenue_at_risk: MoneyAnswer = Field(
+        description="Probability of leaving within the scored horizon, times a year of MRR."
+    )
+    intervention_window: Literal["early", "timely", "reactive", "emergency"] = Field(
+        description="How long there is left to act."
+    )
     next_best_action: DecisionAnswer
 
 

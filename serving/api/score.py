@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from serving.answers import (
-    PART_ACCOUNTS,
     ScoredAccounts,
+    WrittenScores,
     explain_accounts,
     score_account,
-    score_accounts,
+    write_scores,
 )
 from serving.api.messages import Request, Response, json_response
 from serving.api.problems import overloaded, unknown_account
@@ -23,7 +23,6 @@ from serving.scoring.exact import MOST_ACCOUNTS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from serving.scoring.result import AccountScore
     from serving.state import ServingState
 
 MOST_BULK: Final = 16
@@ -44,9 +43,9 @@ async def post(state: ServingState, request: Request) -> Response:
         scored = await score_account(state, wanted.account_id)
         return json_response(scored.score.to_json_value())
     async with _bulk_place(state):
-        scored_accounts = await score_accounts(state, wanted.account_ids)
-        scores = await _serialised(scored_accounts.known)
-    return json_response({"scores": scores, "errors": problems(scored_accounts)})
+        written = await write_scores(state, wanted.account_ids)
+    errors = orjson.dumps(problems(written))
+    return Response(b"".join([b'{"scores":', written.scores, b',"errors":', errors, b"}"]))
 
 
 @contextlib.asynccontextmanager
@@ -80,16 +79,6 @@ async def _explained(state: ServingState, wanted: ScoreOneRequest | ScoreManyReq
     return json_response(scores[0] if one else {"scores": scores, "errors": problems(explained)})
 
 
-async def _serialised(scores: list[AccountScore]) -> orjson.Fragment:
-    """Return *scores* as a JSON array, made part by part so that other requests go on in between."""
-    parts = []
-    for start in range(0, len(scores), PART_ACCOUNTS):
-        part = orjson.dumps([score.to_json_value() for score in scores[start : start + PART_ACCOUNTS]])
-        parts.append(part[1:-1])
-        await asyncio.sleep(0)
-    return orjson.Fragment(b"[" + b",".join(parts) + b"]")
-
-
-def problems(scored: ScoredAccounts) -> list[dict[str, Any]]:
+def problems(scored: ScoredAccounts | WrittenScores) -> list[dict[str, Any]]:
     """Return a problem for each account of which nothing is known."""
     return [unknown_account(unknown.account_id).document() for unknown in scored.unknown]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from operator import getitem, itemgetter
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, overload
 
 import numpy as np
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from feature_repo.contract import ContractFeature, FeatureContract
 
 Reply = Sequence[bytes | None]
-_Decoded: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64], tuple[dict[str, ContextValue], ...]]"
+_Decoded: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64], Sequence[dict[str, ContextValue]]]"
 NAN: Final = float("nan")
 NULL_DOUBLE: Final = struct.pack("<Bd", DOUBLE_TAG, NAN)
 REMEMBERED: Final = 16_384
@@ -192,30 +194,35 @@ class RowDecoder:
     def _by_column(self, replies: Sequence[Reply]) -> _Decoded:
         n = len(replies)
         columns = list(zip(*replies, strict=True))
-        joined = b"".join(map(_joined_doubles, columns[: self._floats_end]))
+        doubles = chain.from_iterable(columns[: self._floats_end])
+        joined = b"".join([value or NULL_DOUBLE for value in doubles])
         if len(joined) != self._floats_end * n * DOUBLE_BYTES:
             raise ValueError("not all of them are doubles")
-        doubles = np.frombuffer(joined, dtype=_SERIALIZED_DOUBLE)
-        if (doubles["tag"] != DOUBLE_TAG).any():
+        tagged = np.frombuffer(joined, dtype=_SERIALIZED_DOUBLE)
+        if (tagged["tag"] != DOUBLE_TAG).any():
             raise ValueError("not all of them are doubles")
         numbers = np.empty((self._columns_end, n), dtype=np.float64)
-        numbers[: self._floats_end] = doubles["value"].reshape(self._floats_end, n)
+        numbers[: self._floats_end] = tagged["value"].reshape(self._floats_end, n)
         for place, table in enumerate(self._tables, self._floats_end):
             numbers[place] = np.fromiter(map(table.__getitem__, columns[place]), np.float64, n)
         told_columns = columns[self._others_end : self._features_end]
         told = [
-            map(table.__getitem__, column)
+            list(map(table.__getitem__, column))
             for table, column in zip(self._told_tables, told_columns, strict=True)
         ]
-        names, times = self._told_names, self._times.__getitem__
-        as_of = np.array(
-            [np.fromiter(map(times, column), np.float64, n) for column in columns[self._features_end :]]
-        )
+        as_of = np.array([self._column_of_times(column) for column in columns[self._features_end :]])
         return (
             np.ascontiguousarray(numbers[self._places].T),
             np.ascontiguousarray(as_of.reshape(len(self._views), n).T),
-            tuple([dict(zip(names, row, strict=True)) for row in zip(*told, strict=True)]) or ({},) * n,
+            _ToldByColumn(self._told_names, told, n),
         )
+
+    def _column_of_times(self, column: Sequence[bytes | None]) -> NDArray[np.float64]:
+        """Return the times of one view; the rows of one day share theirs."""
+        n, first = len(column), column[0]
+        if column.count(first) == n:
+            return np.full(n, self._times[first])
+        return np.fromiter(map(self._times.__getitem__, column), np.float64, n)
 
     def require_every_feature(self, account_ids: Sequence[str], replies: Sequence[Reply]) -> None:
         """Insist that each feature is there for some account that has its view.
@@ -244,11 +251,30 @@ class RowDecoder:
                         raise StoreFormatError(account_id, field, what, value) from error
 
 
-def _joined_doubles(column: Sequence[bytes | None]) -> bytes:
-    """Return the serialized doubles of a column, NaN where there is none."""
-    if None not in column and b"" not in column:
-        return b"".join(cast("Sequence[bytes]", column))
-    return b"".join([value or NULL_DOUBLE for value in column])
+@dataclass(frozen=True, slots=True)
+class _ToldByColumn(Sequence[dict[str, ContextValue]]):
+    """The context of many accounts, by column; few of them are ever asked for theirs."""
+
+    names: Sequence[str]
+    columns: Sequence[Sequence[ContextValue]]
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, ContextValue]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[dict[str, ContextValue], ...]: ...
+
+    def __getitem__(
+        self, index: int | slice
+    ) -> dict[str, ContextValue] | tuple[dict[str, ContextValue], ...]:
+        if isinstance(index, slice):
+            return tuple(self[one] for one in range(*index.indices(self.count)))
+        place = range(self.count)[index]
+        return {name: column[place] for name, column in zip(self.names, self.columns, strict=True)}
 
 
 def _field(feature: ContractFeature) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -30,4 +32,4 @@ class FeatureRows:
     known: NDArray[np.bool_]
     matrix: NDArray[np.float64]
     as_of: NDArray[np.float64]
-    context: tuple[dict[str, ContextValue], ...]
+    context: Sequence[dict[str, ContextValue]]

@@ -16,14 +16,16 @@ from serving.scoring.signals import SignalPair, SignalTables, make_signal_tables
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from serving.bundle.loader import Bundle, Outputs
     from serving.features.rows import ContextValue, FeatureRows
+    from serving.scoring.evidence import Evidence
 
 ACCOUNT_AGE_FEATURE = "account_age_days"
-_PROBABILITY_DIGITS = 6
+PROBABILITY_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +126,23 @@ class Asked:
         """Whether something is known of every account."""
         return len(self.known) == len(self.rows.account_ids)
 
+    @property
+    def account_ids(self) -> tuple[str, ...]:
+        """The accounts of which something is known."""
+        everyone = self.rows.account_ids
+        return everyone if self.everyone else tuple([everyone[row] for row in self.known])
+
+    @property
+    def context(self) -> Sequence[dict[str, ContextValue]]:
+        """What the matrix can't hold of them."""
+        everyone = self.rows.context
+        return everyone if self.everyone else tuple([everyone[row] for row in self.known])
+
+    @property
+    def as_of(self) -> NDArray[np.float64]:
+        """Event times of their views, shape (known, views)."""
+        return self.rows.as_of if self.everyone else self.rows.as_of[self.known]
+
     def answers(self, scores: list[AccountScore]) -> list[AccountScore | UnknownAccount]:
         """Return *scores*, and in between what is unknown."""
         if self.everyone:
@@ -145,15 +164,9 @@ def finish(
         ValueError: *now* is naive.
     """
     require_zone(now)
-    tables, rows, matrix = scoring_tables(bundle), asked.rows, asked.matrix
+    tables, matrix = scoring_tables(bundle), asked.matrix
     n = len(asked.known)
-    context: tuple[dict[str, ContextValue], ...]
-    if asked.everyone:
-        account_ids, context, as_of = rows.account_ids, rows.context, rows.as_of
-    else:
-        account_ids = tuple([rows.account_ids[row] for row in asked.known])
-        context = tuple([rows.context[row] for row in asked.known])
-        as_of = rows.as_of[asked.known]
+    account_ids, context = asked.account_ids, asked.context
     reasons: list[SignalPair] = (
         [((), ())] * n
         if outputs.contributions is None
@@ -164,8 +177,7 @@ def finish(
         head: _by_horizon(tables.horizons[head], values) for head, values in outputs.probabilities.items()
     }
     nothing: list[dict[str, float]] = [{} for _ in account_ids]
-    ages = np.full(n, np.nan) if tables.age_column is None else matrix[:, tables.age_column]
-    evidence = tables.evidence.weigh_all(as_of, now.timestamp(), account_age_days=ages, clock=clock_label)
+    evidence = weigh(asked, tables, now, clock_label)
     tag, contract_hash, tiers = bundle.tag, bundle.manifest.contract_hash, tables.tiers
     told = zip(
         account_ids, map(churn_risk_score, exact), by_head.get("churn", nothing), by_head.get("upsell", nothing),
@@ -180,6 +192,13 @@ def finish(
     return asked.answers(scores)
 
 
+def weigh(asked: Asked, tables: ScoringTables, now: dt.datetime, clock_label: str | None) -> list[Evidence]:
+    """Return what the score of each account that is known rests on."""
+    matrix, column = asked.matrix, tables.age_column
+    ages = np.full(len(matrix), np.nan) if column is None else matrix[:, column]
+    return tables.evidence.weigh_all(asked.as_of, now.timestamp(), account_age_days=ages, clock=clock_label)
+
+
 def require_zone(now: dt.datetime) -> None:
     """Insist that *now* is aware.
 
@@ -191,5 +210,5 @@ def require_zone(now: dt.datetime) -> None:
 
 
 def _by_horizon(horizons: tuple[str, ...], values: NDArray[np.float64]) -> list[dict[str, float]]:
-    rounded = np.round(values, _PROBABILITY_DIGITS).tolist()
+    rounded = np.round(values, PROBABILITY_DIGITS).tolist()
     return [dict(zip(horizons, line)) for line in rounded]  # noqa: B905 -- strict costs as much again

@@ -41,6 +41,18 @@ class Revenue:
         }
 
 
+def revenue_at_risk(mrr: float | None, churn_probability: float) -> float | None:
+    """Return the probability of churn by a horizon, times a year of MRR; None if MRR is not known.
+
+    Args:
+        mrr: Monthly recurring revenue; None, NaN or a negative number if not known.
+        churn_probability: By the horizon that the amount is told for.
+    """
+    if mrr is None or not (mrr >= 0.0 and math.isfinite(mrr)):
+        return None
+    return churn_probability * mrr * MONTHS
+
+
 def revenue(
     *,
     mrr: float | None,
@@ -58,9 +70,9 @@ def revenue(
         upsell_probability: Likewise.
         extra_mrr_ratio: Expected extra MRR over MRR, given expansion; None or NaN if not known.
     """
-    if currency is None or mrr is None or not (mrr >= 0.0 and math.isfinite(mrr)):
+    at_risk = revenue_at_risk(mrr, churn_probability)
+    if currency is None or mrr is None or at_risk is None:
         return Revenue(currency, None, None, None)
-    at_risk = churn_probability * mrr * MONTHS
     if extra_mrr_ratio is None or not math.isfinite(extra_mrr_ratio):
         return Revenue(currency, at_risk, None, None)
     extra = extra_mrr_ratio * mrr

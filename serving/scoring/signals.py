@@ -25,6 +25,7 @@ SHOWN = 3
 # A smaller change of the log-odds changes a probability by less than 0.13 percentage points: nothing to act
 # on.
 SMALLEST_CONTRIBUTION = 0.005
+PRODUCT_ROWS = 64
 _DIGITS = 4
 
 
@@ -66,8 +67,8 @@ class Signal(NamedTuple):
             "signal": said.signal,
             "feature": said.feature,
             "value": said.value,
-            "contribution": contribution,
             "text": said.text,
+            "contribution": contribution,
         }
 
 
@@ -85,6 +86,7 @@ class SignalTables:
         features: Feature names in column order.
         texts: Whether a column is of strings.
         sayings: What each column says.
+        text_columns: `texts` as an array.
     """
 
     membership: NDArray[np.float32]
@@ -93,6 +95,7 @@ class SignalTables:
     features: tuple[str, ...]
     texts: tuple[bool, ...]
     sayings: tuple[Sayings, ...]
+    text_columns: NDArray[np.bool_]
 
 
 def make_signal_tables(features: Sequence[ContractFeature]) -> SignalTables:
@@ -113,6 +116,7 @@ def make_signal_tables(features: Sequence[ContractFeature]) -> SignalTables:
         features=tuple(feature.name for feature in features),
         texts=tuple(feature.dtype == "String" for feature in features),
         sayings=tuple(Sayings(feature) for feature in features),
+        text_columns=np.array([feature.dtype == "String" for feature in features], dtype=np.bool_),
     )
 
 
@@ -134,10 +138,10 @@ def strongest_signals(
         n pairs of (raising, lowering), the strongest first; ties go to the signal that comes first in the
         contract.
     """
-    sums = contributions @ tables.membership
-    if len(sums) == 1:  # arrays of one row cost more than lists
+    if len(contributions) == 1:  # arrays of one row cost more than lists
+        sums = contributions @ tables.membership
         return [_of_one(tables, sums[0].tolist(), contributions[0].tolist(), matrix[0], context[0])]
-    return _of_many(tables, sums, contributions, matrix, context)
+    return _of_many(tables, contributions, matrix, context)
 
 
 def _of_one(
@@ -166,18 +170,27 @@ def _of_one(
     return told(raising), told(lowering)
 
 
-def _of_many(
-    tables: SignalTables,
-    sums: NDArray[np.float32],
-    contributions: NDArray[np.float32],
-    matrix: NDArray[np.float64],
-    context: Sequence[dict[str, ContextValue]],
-) -> list[SignalPair]:
-    """Return the signals of n accounts: picked for all at once, then told.
+@dataclass(frozen=True, slots=True, eq=False)
+class Picked:
+    """The signals to show of n accounts, as arrays of shape (2n, shown).
 
-    Row i of what is worked on is account i with what raises its risk, row n + i the same with what lowers it.
+    Row i is what raises the risk of account i, row n + i what lowers it; the strongest comes first.
+
+    Attributes:
+        counted: Whether there is such a signal; what follows means nothing where there is none.
+        columns: Column of the feature that speaks.
+        contributions: The group's contribution in log-odds, rounded.
     """
+
+    counted: NDArray[np.bool_]
+    columns: NDArray[np.intp]
+    contributions: NDArray[np.float64]
+
+
+def pick_signals(tables: SignalTables, contributions: NDArray[np.float32]) -> Picked:
+    """Return which signals to show of several accounts; see `strongest_signals`."""
     n, n_features = contributions.shape
+    sums = _sums(tables, contributions)
     rows = np.arange(2 * n)
     pushes = np.full((2 * n, n_features + 1), -np.inf, dtype=np.float32)
     pushes[:n, :-1] = contributions
@@ -185,22 +198,50 @@ def _of_many(
     left = np.concatenate([sums, -sums])
     shown = min(SHOWN, sums.shape[1])
     groups = np.empty((2 * n, shown), dtype=np.intp)
-    totals = np.empty((2 * n, shown), dtype=np.float32)
+    totals = np.empty((2 * n, shown), dtype=np.float64)
     for place in range(shown):  # the first of the largest, thrice: cheaper than sorting
         best = left.argmax(axis=1)
         groups[:, place], totals[:, place] = best, left[rows, best]
         left[rows, best] = -np.inf
-    counted = totals >= SMALLEST_CONTRIBUTION
-    row, _ = np.nonzero(counted)  # row by row, the strongest first
-    candidates = tables.padded_members[groups[counted]]
-    speakers = pushes[row[:, None], candidates].argmax(axis=1)
-    columns = candidates[np.arange(len(row)), speakers]
-    account = row % n
+    counted = totals >= np.float32(SMALLEST_CONTRIBUTION)
+    candidates = tables.padded_members[groups]
+    speakers = pushes[rows[:, None, None], candidates].argmax(axis=2)
     # Of what was a float32, this rounds as `round` does: times 10,000 it is exact in a float64.
-    signed = np.where(row < n, 1.0, -1.0) * totals[counted]
+    signed: NDArray[np.float64] = totals.round(_DIGITS)
+    np.negative(signed[n:], out=signed[n:])
+    return Picked(
+        counted=counted,
+        columns=np.take_along_axis(candidates, speakers[:, :, None], axis=2)[:, :, 0],
+        contributions=signed,
+    )
+
+
+def _sums(tables: SignalTables, contributions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return contributions by signal; larger products would be shared out to threads, which costs more."""
+    if len(contributions) <= PRODUCT_ROWS:
+        return contributions @ tables.membership
+    return np.concatenate(
+        [
+            contributions[start : start + PRODUCT_ROWS] @ tables.membership
+            for start in range(0, len(contributions), PRODUCT_ROWS)
+        ]
+    )
+
+
+def _of_many(
+    tables: SignalTables,
+    contributions: NDArray[np.float32],
+    matrix: NDArray[np.float64],
+    context: Sequence[dict[str, ContextValue]],
+) -> list[SignalPair]:
+    """Return the signals of n accounts: picked for all at once, then told."""
+    n = len(contributions)
+    picked = pick_signals(tables, contributions)
+    row, place = picked.counted.nonzero()  # row by row, the strongest first
+    account, column = row % n, picked.columns[row, place]
     cells = zip(
-        account.tolist(), columns.tolist(), matrix[account, columns].tolist(),
-        np.round(signed, _DIGITS).tolist(), strict=True,
+        account.tolist(), column.tolist(), matrix[account, column].tolist(),
+        picked.contributions[row, place].tolist(), strict=True,
     )  # fmt: skip
     sayings, texts, features = tables.sayings, tables.texts, tables.features
     signals = [  # as `_said`, without a call for each
@@ -216,7 +257,7 @@ def _of_many(
         )
         for account, column, value, total in cells
     ]
-    ends = counted.sum(axis=1).cumsum().tolist()
+    ends = picked.counted.sum(axis=1).cumsum().tolist()
     told = [tuple(signals[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
     return list(zip(told[:n], told[n:], strict=True))
 

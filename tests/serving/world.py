@@ -67,7 +67,7 @@ def make_contract() -> FeatureContract:
                 .hex(),
             )
             for view in VIEWS
-            for feature in view.features
+            for feature in view.served
         ),
     )
 

@@ -120,6 +120,9 @@ async def test_the_account_card_holds_score_profile_and_decision(client: httpx.A
     assert isinstance(card["profile"]["seats"], int)
     assert card["profile"]["has_active_subscription"] is True
     assert card["next_best_action"]["account_id"] == "acme-0003"
+    year = 12 * card["profile"]["mrr"] * card["churn_probability"]["90d"]
+    assert card["revenue_at_risk"]["amount"] == pytest.approx(year, abs=0.01)
+    assert card["intervention_window"] in {"early", "timely", "reactive", "emergency"}
 
 
 async def test_models_lists_what_is_served_and_links_its_card(

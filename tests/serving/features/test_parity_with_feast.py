@@ -44,7 +44,7 @@ class FeastRead:
 def by_feast(filled, accounts):
     """Return what Feast's client reads, in blocks, of which it is done with those of a hundred soonest."""
     service = filled.feast.get_feature_service("keepgrow_v1")
-    firsts = {spec.features[0].name: column for column, spec in enumerate(VIEWS)}
+    firsts = {spec.served[0].name: column for column, spec in enumerate(VIEWS)}
     values: dict[str, list] = defaultdict(list)
     times = np.full((len(accounts), len(VIEWS)), np.nan)
     for start in range(0, len(accounts), FEAST_BLOCK):
