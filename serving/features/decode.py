@@ -251,16 +251,21 @@ class RowDecoder:
                         raise StoreFormatError(account_id, field, what, value) from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _ToldByColumn(Sequence[dict[str, ContextValue]]):
     """The context of many accounts, by column; few of them are ever asked for theirs."""
 
     names: Sequence[str]
     columns: Sequence[Sequence[ContextValue]]
-    count: int
+    accounts: int
 
     def __len__(self) -> int:
-        return self.count
+        return self.accounts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment] # as of every sequence of dictionaries
 
     @overload
     def __getitem__(self, index: int) -> dict[str, ContextValue]: ...
@@ -272,8 +277,8 @@ class _ToldByColumn(Sequence[dict[str, ContextValue]]):
         self, index: int | slice
     ) -> dict[str, ContextValue] | tuple[dict[str, ContextValue], ...]:
         if isinstance(index, slice):
-            return tuple(self[one] for one in range(*index.indices(self.count)))
-        place = range(self.count)[index]
+            return tuple(self[one] for one in range(*index.indices(self.accounts)))
+        place = range(self.accounts)[index]
         return {name: column[place] for name, column in zip(self.names, self.columns, strict=True)}
 
 

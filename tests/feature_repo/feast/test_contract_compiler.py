@@ -31,7 +31,7 @@ def test_the_contract_says_what_the_specifications_say(store):
     assert [(one.name, one.limit_seconds) for one in contract.views] == [
         (spec.name, spec.freshness_days * 86400) for spec in VIEWS
     ]
-    expected = [(spec, feature) for spec in VIEWS for feature in spec.features]
+    expected = [(spec, feature) for spec in VIEWS for feature in spec.served]
     assert len(contract.features) == len(expected)
     for found, (spec, feature) in zip(contract.features, expected, strict=True):
         assert (found.view, found.name, found.dtype, found.role) == (

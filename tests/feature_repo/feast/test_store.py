@@ -60,7 +60,7 @@ def test_apply_registers_every_view_as_specified(store):
 
 
 def test_apply_registers_sources_and_service(store):
-    """Usage and profile take pushes, every view reads Parquet files, and the service names every feature."""
+    """Usage and profile take pushes, every view reads Parquet files, and the service names every feature that is served."""
     assert {source.name for source in store.list_data_sources()} == {
         "usage_push", "profile_push", *(f"{spec.name}_daily" for spec in VIEWS),
     }  # fmt: skip
@@ -70,7 +70,7 @@ def test_apply_registers_sources_and_service(store):
     service = store.get_feature_service(SERVICE)
     assert [
         (one.name, [field.name for field in one.features]) for one in service.feature_view_projections
-    ] == [(spec.name, [feature.name for feature in spec.features]) for spec in VIEWS]
+    ] == [(spec.name, [feature.name for feature in spec.served]) for spec in VIEWS]
 
 
 def test_apply_forgets_a_view_that_is_no_longer_defined(store, settings):

@@ -108,6 +108,8 @@ async def test_one_account_reads_as_it_does_among_many(filled, make_reader):
         np.testing.assert_array_equal(one.matrix[0], rows.matrix[number])
         np.testing.assert_array_equal(one.as_of[0], rows.as_of[number])
         assert one.context[0] == rows.context[number]
+    assert rows.context[-3:] == tuple(rows.context)[-3:]
+    assert rows.context == (await reader.read(filled.accounts[:40], 10)).context
     await reader.close()
 
 
