@@ -60,7 +60,7 @@ def test_apply_registers_every_view_as_specified(store):
 
 
 def test_apply_registers_sources_and_service(store):
-    """Usage and profile take pushes, every view reads Parquet files, and the service names every feature that is served."""
+    """Usage and profile take pushes, every view reads Parquet files, the service names all that is served."""
     assert {source.name for source in store.list_data_sources()} == {
         "usage_push", "profile_push", *(f"{spec.name}_daily" for spec in VIEWS),
     }  # fmt: skip
