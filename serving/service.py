@@ -33,6 +33,7 @@ from serving.decisions.catalogue import Surface
 from serving.errors import ServingError, StoreUnavailable, UnknownAccount
 from serving.front_door import FrontDoor
 from serving.logs import configure_logs
+from serving.many_accounts import score_accounts
 from serving.settings import load_settings
 from serving.state import ServingState
 
@@ -101,7 +102,7 @@ class Keepgrow:
         """Score several accounts; the same as `POST /v1/score` with `account_ids`."""
         try:
             refuse_repeated(account_ids)
-            scored = await answers.score_accounts(_state(), account_ids)
+            scored = await score_accounts(_state(), account_ids)
         except (ProblemError, StoreUnavailable) as error:
             raise _bentoml_error(error) from error
         return ScoresAnswer.model_validate(

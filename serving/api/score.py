@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from serving.answers import (
-    ScoredAccounts,
-    WrittenScores,
-    explain_accounts,
-    score_account,
-    write_scores,
-)
+from serving.answers import score_account
 from serving.api.messages import Request, Response, json_response
 from serving.api.problems import overloaded, unknown_account
 from serving.api.requests import ScoreManyRequest, ScoreOneRequest, parse_explain, parse_score
+from serving.many_accounts import ScoredAccounts, WrittenScores, explain_accounts, write_scores
 from serving.scoring.exact import MOST_ACCOUNTS
 
 if TYPE_CHECKING:
