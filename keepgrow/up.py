@@ -20,6 +20,7 @@ from rich.console import Console
 
 import keepgrow
 from feature_repo.errors import DataFolderError
+from keepgrow.greeting import greet
 from keepgrow.online_store import claim_store, note_filled
 from keepgrow.processes import StepFailedError, run, running, terminate_like_interrupt
 from keepgrow.valkey import running_valkey
@@ -211,7 +212,14 @@ def serve(workspace: Workspace, made: Made, env: dict[str, str], host: str, port
     start = time.monotonic()
     with running(command, env) as process:
         _wait_until_ready(process, f"http://{host}:{port}", command)
-        _greet(workspace, made, f"http://{host}:{port}", time.monotonic() - start)
+        greet(
+            f"http://{host}:{port}",
+            world="a [bold]synthetic[/] world" if made.synthetic else str(made.data),
+            model=made.model,
+            account_ids=workspace.account_ids,
+            clock_start=made.clock_start,
+            seconds=time.monotonic() - start,
+        )
         code = process.wait()
     if code:
         raise StepFailedError(command, code)
@@ -230,23 +238,3 @@ def _wait_until_ready(process: Popen[bytes], url: str, command: list[str]) -> No
         time.sleep(0.1)
     console.print(f"[bold red]error:[/] {url}/readyz did not answer within {READY_WITHIN_SECONDS:.0f} s")
     raise StepFailedError(command, 1)
-
-
-def _greet(workspace: Workspace, made: Made, url: str, seconds: float) -> None:
-    with workspace.account_ids.open(encoding="utf-8") as lines:
-        account = next(lines, "").strip()
-    world = "a [bold]synthetic[/] world" if made.synthetic else str(made.data)
-    say = Console(highlight=False, soft_wrap=True).print
-    say(f"\n[bold green]Ready[/] after {seconds:.1f} s: {made.model} on {world}")
-    if made.clock_start is not None:
-        say(f"The data ends before today, so the service's clock starts at {made.clock_start:%Y-%m-%d %H:%M} UTC "
-            '(answers say "clock": "demonstration").')  # fmt: skip
-    say(
-        f"\n  documentation  {url}/docs\n  model card     {url}/models/{made.model}\n  metrics        {url}/metrics\n"
-    )
-    for path, body in (
-        ("/v1/score", f'{{"account_id": "{account}"}}'),
-        ("/v1/next-best-action", f'{{"account_id": "{account}", "surface": "in_app"}}'),
-    ):
-        say(f"  curl -s {url}{path} -H 'content-type: application/json' -d '{body}'", markup=False)
-    say(f"  curl -s {url}/v1/accounts/{account}\n\nCtrl-C stops everything.", markup=False)
