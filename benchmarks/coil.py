@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from benchmarks.contest import FOLDS, contest
-from benchmarks.packages import versions
+from benchmarks.contest import circumstances, contest, folds_sentence
 from benchmarks.plan import asked
 from benchmarks.result import Figure, Line, Result, write
 from benchmarks.shared_data import shared
@@ -71,21 +70,16 @@ def measure(run: Run) -> Result:
         title="CoIL 2000 cross-sell",
         data=f"The task's training rows: {len(table.label):,} customers, {len(table.columns)} features, "
         f"{int(table.label.sum())} own a caravan policy.",
-        split=f"Stratified {FOLDS}-fold cross-validation, repeated with the seeds "
-        f"{', '.join(map(str, run.plan.seeds))}; means over folds and repeats. The best fifth of each held-out fold "
-        "corresponds to the task's 800 of 4,000.",
-        interval="95 % intervals resample customers, the same resamples for all models.",
+        split=folds_sentence(run.plan)
+        + " The best fifth of each held-out fold corresponds to the task's 800 of 4,000.",
         metrics={
             "lift": ("lift in the best fifth", 2),
             "found": (f"owners found, of {OWNERS}", 0),
             "roc_auc": ("ROC AUC", 3),
         },
         lines=tuple(lines),
-        plan=run.plan.name,
-        made_on=run.today.isoformat(),
-        seconds=round(time.monotonic() - started),
-        versions=versions("lightgbm", "xgboost", "xgboost-cpu", "catboost", "optuna", "scikit-learn"),
         missing=tuple(missing),
+        **circumstances(run, time.monotonic() - started),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.cross_validation import HeldOut, cross_validate
-from benchmarks.packages import MissingYardstickError, package
+from benchmarks.packages import MissingYardstickError, package, versions
 from benchmarks.result import Figure, Line
 from benchmarks.shipped_trainer import definitions, shipped_trainer
 from benchmarks.tuned import LIBRARIES, logistic, tuned
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.cross_validation import Metric, Model
-    from benchmarks.plan import Plan
+    from benchmarks.plan import Plan, Run
     from benchmarks.result import Kind
     from benchmarks.tables import Table
 
@@ -86,6 +86,25 @@ def contest(table: Table, metrics: Mapping[str, Metric], plan: Plan) -> tuple[li
     return [
         line(held_out, name, kind, note, metrics, plan) for name, (kind, note, _) in models.items()
     ], missing
+
+
+def folds_sentence(plan: Plan) -> str:
+    """Return how the rows of a contest are split."""
+    return (
+        f"Stratified {FOLDS}-fold cross-validation, repeated with the seeds {', '.join(map(str, plan.seeds))}; "
+        "means over folds and repeats."
+    )
+
+
+def circumstances(run: Run, seconds: float) -> dict[str, Any]:
+    """Return what the results of all contests say of how they came about; *seconds* is how long it took."""
+    return {
+        "interval": "95 % intervals resample customers, the same resamples for all models.",
+        "plan": run.plan.name,
+        "made_on": run.today.isoformat(),
+        "seconds": round(seconds),
+        "versions": versions("lightgbm", "xgboost", "xgboost-cpu", "catboost", "optuna", "scikit-learn"),
+    }
 
 
 def line(

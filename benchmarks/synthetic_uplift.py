@@ -29,6 +29,7 @@ from feature_repo.settings import FeatureRepoSettings
 from feature_repo.store import open_store
 from feature_repo.tables.dataset import load_dataset_info
 from training.encoding import encode, learn_encodings
+from training.evaluation.bootstrap import AccountBootstrap
 from training.heads.uplift.fitting import Draws, fit_heads
 from training.heads.uplift.learners import EXPORTABLE, LEARNERS, LearnerName, learn
 from training.heads.uplift.selection import choose_learner, split_later
@@ -193,12 +194,9 @@ def _covered(one: Estimates, truth: NDArray[np.float64], action: int) -> str:
 
 def _interval(gain: NDArray[np.float64], account_id: NDArray[np.object_]) -> tuple[float, float]:
     """Return the 95 % interval of the mean gain, accounts resampled."""
-    _, of_row = np.unique(account_id.astype(str), return_inverse=True)
-    totals, counts = np.bincount(of_row, weights=gain), np.bincount(of_row)
-    generator = np.random.default_rng(SEED)
-    picks = generator.integers(0, len(totals), (300, len(totals)))
-    low, high = np.quantile(totals[picks].sum(axis=1) / counts[picks].sum(axis=1), (0.025, 0.975))
-    return float(low), float(high)
+    bootstrap = AccountBootstrap(account_id, samples=300, seed=SEED)
+    found = bootstrap.estimate(lambda weight: (weight @ gain) / weight.sum(axis=1))
+    return found.low, found.high
 
 
 def main() -> None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from benchmarks.contest import FOLDS, contest
-from benchmarks.packages import versions
+from benchmarks.contest import circumstances, contest, folds_sentence
 from benchmarks.plan import asked
 from benchmarks.result import Figure, Line, Result, write
 from benchmarks.shared_data import shared
@@ -55,16 +54,11 @@ def measure(run: Run) -> Result:
         title="Telco churn",
         data=f"IBM's sample: {len(table.label):,} customers, {len(table.columns)} features, {int(table.label.sum()):,} "
         "left; a snapshot without time.",
-        split=f"Stratified {FOLDS}-fold cross-validation, repeated with the seeds "
-        f"{', '.join(map(str, run.plan.seeds))}; means over folds and repeats.",
-        interval="95 % intervals resample customers, the same resamples for all models.",
+        split=folds_sentence(run.plan),
         metrics={"roc_auc": ("ROC AUC", 4), "average_precision": ("average precision", 3)},
         lines=tuple(lines),
-        plan=run.plan.name,
-        made_on=run.today.isoformat(),
-        seconds=round(time.monotonic() - started),
-        versions=versions("lightgbm", "xgboost", "xgboost-cpu", "catboost", "optuna", "scikit-learn"),
         missing=tuple(missing),
+        **circumstances(run, time.monotonic() - started),
     )
 
 

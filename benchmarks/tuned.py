@@ -6,7 +6,8 @@ rows with the mean number of rounds. The rows that are scored at the end are nev
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -26,15 +27,18 @@ PATIENCE = 30
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 
 
-class Library(Protocol):
-    """What is asked of a boosting library."""
+class Library(ABC):
+    """What is asked of a boosting library; categories are one-hot columns unless it treats them itself."""
 
     def inputs(self, table: Table) -> Any:  # noqa: ANN401 - each library has its own
         """Return the rows as the library likes them."""
+        return table.one_hot()
 
+    @abstractmethod
     def space(self, trial: Any) -> dict[str, Any]:  # noqa: ANN401 - Optuna's
         """Return the settings of one trial."""
 
+    @abstractmethod
     def fit(
         self,
         settings: dict[str, Any],
@@ -47,13 +51,11 @@ class Library(Protocol):
 
     def score(self, model: Any, inputs: Any) -> NDArray[np.float64]:  # noqa: ANN401
         """Return a score of each row, higher for likelier."""
+        return np.asarray(model.predict_proba(inputs)[:, 1], dtype=np.float64)
 
 
-class LightGbm:
+class LightGbm(Library):
     """LightGBM on one-hot categories."""
-
-    def inputs(self, table: Table) -> Any:  # noqa: ANN401, D102
-        return table.one_hot()
 
     def space(self, trial: Any) -> dict[str, Any]:  # noqa: ANN401, D102
         return {
@@ -83,15 +85,9 @@ class LightGbm:
         model.fit(*train, eval_set=[validation], eval_metric="auc", callbacks=stop)
         return model, int(model.best_iteration_)
 
-    def score(self, model: Any, inputs: Any) -> NDArray[np.float64]:  # noqa: ANN401, D102
-        return np.asarray(model.predict_proba(inputs)[:, 1], dtype=np.float64)
 
-
-class XgBoost:
+class XgBoost(Library):
     """XGBoost on one-hot categories, by histograms."""
-
-    def inputs(self, table: Table) -> Any:  # noqa: ANN401, D102
-        return table.one_hot()
 
     def space(self, trial: Any) -> dict[str, Any]:  # noqa: ANN401, D102
         return {
@@ -125,11 +121,8 @@ class XgBoost:
         model.fit(*train, eval_set=[validation], verbose=False)
         return model, int(model.best_iteration) + 1
 
-    def score(self, model: Any, inputs: Any) -> NDArray[np.float64]:  # noqa: ANN401, D102
-        return np.asarray(model.predict_proba(inputs)[:, 1], dtype=np.float64)
 
-
-class CatBoost:
+class CatBoost(Library):
     """CatBoost with its own treatment of categories."""
 
     def inputs(self, table: Table) -> Any:  # noqa: ANN401, D102
@@ -175,9 +168,6 @@ class CatBoost:
             return model.fit(*train), rounds
         model.fit(*train, eval_set=validation, early_stopping_rounds=PATIENCE, use_best_model=True)
         return model, int(model.tree_count_)
-
-    def score(self, model: Any, inputs: Any) -> NDArray[np.float64]:  # noqa: ANN401, D102
-        return np.asarray(model.predict_proba(inputs)[:, 1], dtype=np.float64)
 
 
 LIBRARIES: dict[str, tuple[str, Library]] = {

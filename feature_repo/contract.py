@@ -9,11 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Final = 1
+
+
+def canonical_hash(content: Any) -> str:  # noqa: ANN401 -- any JSON value
+    """Return `sha256:` and the digest of *content* as JSON with sorted keys and no blanks."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class ContractView(BaseModel):
@@ -63,5 +69,4 @@ class FeatureContract(BaseModel):
     @cached_property
     def hash(self) -> str:
         """`sha256:` and the digest of the canonical JSON; equal contracts have equal hashes."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+        return canonical_hash(self.model_dump(mode="json"))

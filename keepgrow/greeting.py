@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from serving.decisions.holdouts import GLOBAL
 from serving.decisions.policy.document import load_policy
+from serving.settings import load_settings
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
+    from pathlib import Path
 
     from serving.decisions.holdouts import Holdouts
 
@@ -43,10 +43,10 @@ def greet(
 
     Raises:
         PolicyError: `KEEPGROW_POLICY` names a file that can't be read.
+        SettingsError: A setting of the service can't be used.
     """
-    policy = os.environ.get("KEEPGROW_POLICY")
+    holdouts = load_policy(load_settings().policy).holdouts
     with account_ids.open(encoding="utf-8") as lines:
-        holdouts = load_policy(Path(policy) if policy else None).holdouts
         account = example_account((line.strip() for line in lines), holdouts)
     say = Console(highlight=False, soft_wrap=True).print
     say(f"\n[bold green]Ready[/] after {seconds:.1f} s: {model} on {world}")

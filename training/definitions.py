@@ -7,19 +7,18 @@ be traced to what "churn" meant when it was trained.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import itertools
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from feature_repo.contract import canonical_hash
 from serving.bundle.manifest import Tier, require_cover
 from training.errors import DefinitionsError
 from training.threshold_definitions import ThresholdPolicy
+from training.yaml_values import load_value
 
 __all__ = [
     "DEFAULT_FILE",
@@ -171,8 +170,7 @@ class Definitions(_Value):
     @cached_property
     def hash(self) -> str:
         """`sha256:` and the digest of the canonical JSON."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+        return canonical_hash(self.model_dump(mode="json"))
 
 
 def load_definitions(path: Path = DEFAULT_FILE) -> Definitions:
@@ -181,7 +179,4 @@ def load_definitions(path: Path = DEFAULT_FILE) -> Definitions:
     Raises:
         DefinitionsError: The file is not there, not YAML, or not of this form; the message names the field.
     """
-    try:
-        return Definitions.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
-        raise DefinitionsError(f"{path}: not a valid definitions file: {error}") from error
+    return load_value(path, Definitions, "definitions file", DefinitionsError)

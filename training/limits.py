@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from feature_repo.contract import canonical_hash
 from training.errors import LimitsError
+from training.yaml_values import load_value
 
 LIMITS_FILE = Path(__file__).with_name("gates.yaml")
 
@@ -123,8 +122,7 @@ class Limits(_Value):
     @property
     def hash(self) -> str:
         """`sha256:` and the digest of the canonical JSON."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+        return canonical_hash(self.model_dump(mode="json"))
 
 
 def load_limits(path: Path = LIMITS_FILE) -> Limits:
@@ -133,7 +131,4 @@ def load_limits(path: Path = LIMITS_FILE) -> Limits:
     Raises:
         LimitsError: The file is not there, not YAML, or not of this form; the message names the field.
     """
-    try:
-        return Limits.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
-        raise LimitsError(f"{path}: not a valid file of limits: {error}") from error
+    return load_value(path, Limits, "file of limits", LimitsError)

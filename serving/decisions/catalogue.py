@@ -5,8 +5,6 @@ It is data that a company writes; a contradiction in it is refused by name befor
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from functools import cached_property
 from itertools import pairwise
@@ -16,6 +14,8 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from feature_repo.contract import canonical_hash
+from serving.decisions.documents import faults_of, read_document
 from serving.errors import CatalogueError
 
 PACKAGED_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
@@ -211,8 +211,7 @@ class Catalogue(_Value):
         content = self.model_dump(mode="json")
         content["plans"].sort(key=lambda plan: plan["key"])
         content["actions"].sort(key=lambda action: action["key"])
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+        return canonical_hash(content)
 
     @cached_property
     def plans_by_key(self) -> dict[str, Plan]:
@@ -249,11 +248,7 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     except yaml.YAMLError as error:
         raise CatalogueError(f"{source}: not YAML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'catalogue'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False)
-        )
-        raise CatalogueError(f"{source}: {faults}") from error
+        raise CatalogueError(f"{source}: {faults_of(error, 'catalogue')}") from error
 
 
 def _packaged_actions(currency: object, source: str) -> list[dict[str, Any]]:
@@ -274,10 +269,4 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         CatalogueError: There is no such file, or it can't be read as a catalogue.
     """
     path = path or PACKAGED_CATALOGUE
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise CatalogueError(f"{path}: there is no such catalogue") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{path}: can't be read as UTF-8 text: {error}") from error
-    return parse_catalogue(text, str(path))
+    return parse_catalogue(read_document(path, "catalogue", CatalogueError), str(path))

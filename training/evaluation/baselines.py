@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from training.evaluation.metrics import log_loss
+from training.heads.hazard import sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +111,7 @@ class Baseline:
         margin = np.full(len(matrix), self.intercept)
         if self.scaling is not None:
             margin = margin + self.scaling.apply(matrix) @ self.coefficients
-        return np.asarray(1.0 / (1.0 + np.exp(-margin)), dtype=np.float64)
+        return sigmoid(margin)
 
 
 def single_feature_auc(

@@ -63,13 +63,7 @@ class AccountBootstrap:
         Args:
             figure: Takes weights of shape (b, n), returns b values.
         """
-        value = float(figure(np.ones((1, len(self._of_row))))[0])
-        draws = self.draws(figure)
-        draws = draws[np.isfinite(draws)]
-        if not len(draws):
-            return Estimate(value, np.nan, np.nan)
-        low, high = np.quantile(draws, self._tails)
-        return Estimate(value, float(low), float(high))
+        return self.summarise(np.append(figure(np.ones((1, len(self._of_row))))[:1], self.draws(figure)))
 
     def draws(self, figure: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return *figure* on every resample, shape (samples,)."""
@@ -111,7 +105,7 @@ class AccountBootstrap:
         """Return the estimate of a figure from its values on the rows as they are and on every resample.
 
         Args:
-            values: Shape (1 + samples,), as computed from `sums`; NaN where a resample leaves it undefined.
+            values: Shape (1 + samples,), such as computed from `sums`; NaN where a resample leaves it undefined.
         """
         draws = values[1:][np.isfinite(values[1:])]
         if not len(draws):

@@ -11,6 +11,7 @@ import numpy as np
 
 from training.evaluation.bootstrap import AccountBootstrap
 from training.evaluation.reliability import calibration_error, equal_count_bins
+from training.heads.hazard import sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def calibration_slope(
     slope = np.ones(len(weight))
     shift = np.full(len(weight), odds.mean())
     for _ in range(_STEPS):
-        fitted = 1.0 / (1.0 + np.exp(-(shift[:, None] + slope[:, None] * offset)))
+        fitted = sigmoid(shift[:, None] + slope[:, None] * offset)
         residual = weight * (label - fitted)
         spread = weight * fitted * (1 - fitted)
         a, b, c = spread.sum(axis=1) + _RIDGE, spread @ offset, spread @ offset**2 + _RIDGE

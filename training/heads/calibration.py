@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.heads.hazard import Platt
+from training.heads.hazard import Platt, sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def fit_platt(
     offset = margin - centre
     slope, shift = 1.0, 0.0
     for _ in range(_ITERATIONS):
-        probability = _sigmoid(centre + shift + slope * offset)
+        probability = sigmoid(centre + shift + slope * offset)
         residual = weights * (probability - event)
         spread = weights * probability * (1 - probability)
         gradient = np.array(
@@ -105,12 +105,8 @@ def refit_intercept(
     low, high = -_FAR - float(scaled.max()), _FAR - float(scaled.min())
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if weights @ _sigmoid(scaled + middle) < wanted:
+        if weights @ sigmoid(scaled + middle) < wanted:
             low = middle
         else:
             high = middle
     return Platt(slope=platt.slope, intercept=(low + high) / 2)
-
-
-def _sigmoid(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1.0 / (1.0 + np.exp(-value)), dtype=np.float64)

@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 
 from training.heads.calibration import MIN_SLOPE, SHIFT_SPREAD, SLOPE_SPREAD, fit_platt
+from training.heads.hazard import sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,7 +169,7 @@ def fit_isotonic(margin: NDArray[np.float64], event: NDArray[np.float64]) -> Pie
 def _offset(margin: NDArray[np.float64], event: NDArray[np.float64]) -> float:
     offset = 0.0
     for _ in range(_ITERATIONS):
-        probability = 1 / (1 + np.exp(-(margin + offset)))
+        probability = sigmoid(margin + offset)
         slope = float((probability - event).sum()) + offset / OFFSET_SPREAD**2
         step = slope / (float((probability * (1 - probability)).sum()) + 1 / OFFSET_SPREAD**2)
         offset -= step

@@ -19,6 +19,20 @@ class Platt:
     slope: float
     intercept: float
 
+    def log_odds(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the calibrated log-odds of *margin*, of its shape."""
+        return self.slope * margin + self.intercept
+
+
+def sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probability of *log_odds*, of its shape."""
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
+
+
+def composed(hazards: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return P(event within each horizon) of hazards, both of shape (n, k): `1 - prod(1 - hazard)`, never falling."""
+    return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1), dtype=np.float64)
+
 
 @dataclass(frozen=True, slots=True)
 class HazardHead:
@@ -37,15 +51,19 @@ class HazardHead:
     boosters: tuple[lgb.Booster, ...]
     calibrations: tuple[Platt, ...]
 
+    def log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the calibrated log-odds of the hazards, shape (n, k), for a *matrix* of shape (n, features)."""
+        return np.column_stack(
+            [
+                platt.log_odds(np.asarray(booster.predict(matrix, raw_score=True), dtype=np.float64))
+                for booster, platt in zip(self.boosters, self.calibrations, strict=True)
+            ]
+        )
+
     def hazards(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return calibrated hazards of shape (n, k) for a float64 *matrix* of shape (n, features)."""
-        columns = []
-        for booster, platt in zip(self.boosters, self.calibrations, strict=True):
-            margin = np.asarray(booster.predict(matrix, raw_score=True), dtype=np.float64)
-            columns.append(1.0 / (1.0 + np.exp(-(platt.slope * margin + platt.intercept))))
-        return np.column_stack(columns)
+        return sigmoid(self.log_odds(matrix))
 
     def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return P(event within each horizon), shape (n, k): `1 - prod(1 - hazard)`, never falling along k."""
-        survival = np.cumprod(1.0 - self.hazards(matrix), axis=1)
-        return np.asarray(1.0 - survival, dtype=np.float64)
+        """Return P(event within each horizon), shape (n, k), never falling along k."""
+        return composed(self.hazards(matrix))

@@ -16,6 +16,7 @@ import numpy as np
 from training.errors import TooLittleDataError
 from training.heads.boosting import PersonPeriods
 from training.heads.calibration import fit_platt
+from training.heads.hazard import sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class LongInterval:
 
     def hazard(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the hazard of the whole interval, shape (n,), for margins of the head's last booster."""
-        one = 1.0 / (1.0 + np.exp(-(self.calibration.slope * margin + self.calibration.intercept)))
+        one = sigmoid(self.calibration.log_odds(margin))
         return np.asarray(-np.expm1(self.pieces * np.log1p(-one)), dtype=np.float64)
 
 

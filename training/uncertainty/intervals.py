@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.heads.hazard import composed, sigmoid
 from training.uncertainty.leaves import reached_leaves
 
 if TYPE_CHECKING:
@@ -65,17 +66,6 @@ class Uncertainty:
         Args:
             matrix: Float64, shape (n, features).
         """
-        log_odds = np.column_stack(
-            [
-                platt.slope * np.asarray(booster.predict(matrix, raw_score=True)) + platt.intercept
-                for booster, platt in zip(self.head.boosters, self.head.calibrations, strict=True)
-            ]
-        )
+        log_odds = self.head.log_odds(matrix)
         reach = self.z * self.standard_errors(matrix)
-        return composed(log_odds - reach), composed(log_odds + reach)
-
-
-def composed(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return P(event within each horizon) from the log-odds of each interval's hazard, both of shape (n, k)."""
-    hazard = 1.0 / (1.0 + np.exp(-log_odds))
-    return np.asarray(1.0 - np.cumprod(1.0 - hazard, axis=1), dtype=np.float64)
+        return composed(sigmoid(log_odds - reach)), composed(sigmoid(log_odds + reach))

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from training.export.trees import read_trees
+from training.heads.hazard import sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,7 +137,7 @@ def _newton(
     for tree in trees:
         start, size = int(plan.starts[tree]), plan.leaves[tree]
         reached = number[periods.rows, tree] - start
-        probability = 1.0 / (1.0 + np.exp(-margin))
+        probability = sigmoid(margin)
         residual = weight * (probability - event)
         curvature = weight * probability * (1.0 - probability)
         sums = sparse.csr_matrix((np.ones(len(reached)), (reached, everyone)), shape=(size, len(reached)))

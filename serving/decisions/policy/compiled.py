@@ -12,7 +12,7 @@ from serving.decisions.policy.stages import RULE_STAGES
 from serving.errors import PolicyError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from serving.decisions.catalogue import Action, Catalogue
     from serving.decisions.frame import DecisionFrame
@@ -37,19 +37,6 @@ class CompiledRule:
     shown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one rule says of one action that it covers.
-
-    Attributes:
-        rule: The rule.
-        refusal: How the action falls by it; None if it goes on.
-    """
-
-    rule: Rule
-    refusal: Refusal | None
-
-
 class Policy:
     """A policy that was compiled against the fields of a bundle's contract."""
 
@@ -62,7 +49,6 @@ class Policy:
         self.name = document.name
         self.hash = document.hash
         self.holdouts = document.holdouts
-        self._fields = fields
         faults: list[str] = []
         rules: list[CompiledRule] = []
         for rule in sorted(document.rules, key=lambda rule: RULE_STAGES.index(rule.stage)):
@@ -73,6 +59,7 @@ class Policy:
         if faults:
             raise PolicyError("; ".join(faults))
         self.rules = tuple(rules)
+        self._safer = {one.rule.id: one.rule.safer_alternative for one in rules}
         used = {name for rule in rules for name in (*rule.expression.names, *rule.shown)}
         self._of_frame = [field for name in sorted(used) if (field := fields[name]).of_frame]
         self._of_action = [field for name in sorted(used) if (field := fields[name]).of_action]
@@ -128,7 +115,7 @@ class Policy:
 
     def safer_alternatives(self, rule_id: str) -> Cover | None:
         """Return which actions rule *rule_id* points to instead of what it refuses."""
-        return next((one.rule.safer_alternative for one in self.rules if one.rule.id == rule_id), None)
+        return self._safer.get(rule_id)
 
 
 class PolicyCheck:
@@ -159,16 +146,15 @@ class ActionCheck:
 
     def first_fault(self, stages: Container[str]) -> Refusal | None:
         """Return where the action falls within *stages*, or None if it passes them."""
+        return next(self.faults(stages), None)
+
+    def faults(self, stages: Container[str]) -> Iterator[Refusal]:
+        """Yield how the action falls by each rule within *stages* that it does not pass, in order."""
         for compiled in self._rules:
             if compiled.rule.stage in stages:
                 refusal = self._refusal(compiled)
                 if refusal is not None:
-                    return refusal
-        return None
-
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """Return what every rule that covers the action says, in order."""
-        return tuple(Verdict(compiled.rule, self._refusal(compiled)) for compiled in self._rules)
+                    yield refusal
 
     def _refusal(self, compiled: CompiledRule) -> Refusal | None:
         rule, values, key = compiled.rule, self._values, self._action.key

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from feature_repo.contract import canonical_hash
 from serving.decisions.catalogue import ActionType, Channel
+from serving.decisions.documents import faults_of, read_document
 from serving.decisions.holdouts import Holdouts
 from serving.decisions.policy.stages import RuleStage
 from serving.errors import PolicyError
@@ -91,8 +91,7 @@ class PolicyDocument(_Value):
     @cached_property
     def hash(self) -> str:
         """`sha256:` and the digest of the canonical JSON; comments and layout of the file do not change it."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+        return canonical_hash(self.model_dump(mode="json"))
 
 
 def parse_policy(text: str, source: str) -> PolicyDocument:
@@ -106,11 +105,7 @@ def parse_policy(text: str, source: str) -> PolicyDocument:
     except yaml.YAMLError as error:
         raise PolicyError(f"{source}: not YAML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'policy'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False)
-        )
-        raise PolicyError(f"{source}: {faults}") from error
+        raise PolicyError(f"{source}: {faults_of(error, 'policy')}") from error
 
 
 def load_policy(path: Path | None = None) -> PolicyDocument:
@@ -120,10 +115,4 @@ def load_policy(path: Path | None = None) -> PolicyDocument:
         PolicyError: There is no such file, or it can't be read as a policy.
     """
     path = path or PACKAGED_POLICY
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise PolicyError(f"{path}: there is no such policy") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path}: can't be read as UTF-8 text: {error}") from error
-    return parse_policy(text, str(path))
+    return parse_policy(read_document(path, "policy", PolicyError), str(path))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from serving.decisions.policy.cases import PACKAGED_CASES, load_cases, run_cases
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import PACKAGED_POLICY, PolicyDocument, load_policy, parse_policy
+from serving.decisions.policy.stages import RULE_STAGES
 from serving.errors import PolicyError
 from tests.serving.decisions.frames import (
     FIELDS,
@@ -160,7 +161,7 @@ def test_no_action_stands_that_breaks_a_rule_that_covers_it(one: DecisionFrame) 
     check = POLICY.about(one, PACKAGED)
     for proposal in (decision.winner, *decision.alternatives):
         if proposal is not None:
-            assert [v.rule.id for v in check.about(proposal.action).verdicts() if v.refusal is not None] == []
+            assert [fault.policy_rule for fault in check.about(proposal.action).faults(RULE_STAGES)] == []
 
 
 @settings(max_examples=100, deadline=None)
