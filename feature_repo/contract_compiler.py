@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import mmh3
 from feast.errors import FeastObjectNotFoundException
 
-from feature_repo.contract import ContractFeature, ContractView, FeatureContract
+from feature_repo.contract import ContractFeature, ContractView, FeatureContract, RowLayout
 from feature_repo.errors import ContractError
 from feature_repo.views.making import FEAST_TYPES
 
@@ -62,6 +62,16 @@ def compile_contract(store: FeatureStore, service_name: str) -> FeatureContract:
         join_key=join_keys.pop(),
         views=tuple(views),
         features=tuple(features),
+    )
+
+
+def row_layout(view: FeatureView) -> RowLayout | None:
+    """Return how rows of *view* are packed, or None if it has no feature that is served, or one that can't be."""
+    served = [field for field in view.features if field.tags.get("role") != "offline"]
+    if not served or any(field.dtype not in DTYPES for field in served):
+        return None
+    return RowLayout.of(
+        view.name, ((field.name, DTYPES[field.dtype], field.tags.get("role", "model")) for field in served)
     )
 
 

@@ -59,6 +59,7 @@ class Setting:
         return kept | {
             "PYTHONPATH": str(ROOT),
             "REDIS_URL": self.redis_url,
+            "LEDGER_URL": f"sqlite:///{self.logs.resolve() / 'ledger.db'}",
             "BENTOML_HOME": str(self.bentoml_home),
             "BENTOML_DO_NOT_TRACK": "True",
             "FEAST_USAGE": "False",

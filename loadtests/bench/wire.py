@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from loadtests.bench.workload import Shot
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
-_RECEIVE_BYTES: Final = 1 << 18
+_FIRST_BYTES: Final = 1 << 16
 _OK: Final = b"200"
 
 
@@ -24,14 +24,16 @@ class Wire:
         sent_ns: When it was sent.
     """
 
-    __slots__ = ("_address", "_body_at", "_buffer", "_total", "due_ns", "sent_ns", "shot", "socket")
+    __slots__ = (
+        "_address", "_body_at", "_buffer", "_received", "_total", "due_ns", "sent_ns", "shot", "socket",
+    )  # fmt: skip
 
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
         self.shot: Shot | None = None
         self.due_ns = self.sent_ns = 0
-        self._buffer = b""
-        self._body_at = self._total = 0
+        self._buffer = bytearray(_FIRST_BYTES)  # kept, so that a long answer costs no copy
+        self._body_at = self._total = self._received = 0
         self.socket = self._connect()
 
     def _connect(self) -> socket.socket:
@@ -64,42 +66,51 @@ class Wire:
             and then the connection may have been opened anew.
         """
         try:
-            data = self.socket.recv(_RECEIVE_BYTES)
+            with memoryview(self._buffer) as room:
+                count = self.socket.recv_into(room[self._received :])
         except OSError:
-            data = b""
-        if not data:
+            count = 0
+        if not count:
             self.reopen()
             return "connection closed"
-        buffer = self._buffer = self._buffer + data if self._buffer else data
-        if not self._total:
-            end = buffer.find(b"\r\n\r\n")
-            if end < 0:
-                return None
-            length = _LENGTH.search(buffer, 0, end + 2)
-            if length is None:
-                self.reopen()
-                return "no content-length"
-            self._body_at = end + 4
-            self._total = self._body_at + int(length[1])
-        if len(buffer) < self._total:
+        self._received += count
+        if not self._total and (problem := self._find_length()):
+            return problem
+        if not self._total or self._received < self._total:
+            if self._received == len(self._buffer):
+                self._buffer.extend(bytes(self._received))
             return None
-        verdict = self._verdict(buffer)
-        self.shot, self._buffer, self._total = None, b"", 0
+        verdict = self._verdict(self._buffer)
+        self.shot, self._received, self._total = None, 0, 0
         return verdict
 
-    def _verdict(self, answer: bytes) -> str:
+    def _find_length(self) -> str:
+        """Note how long the answer is, if its head is there; return what is wrong with it, if anything."""
+        end = self._buffer.find(b"\r\n\r\n", 0, self._received)
+        if end < 0:
+            return ""
+        length = _LENGTH.search(self._buffer, 0, end + 2)
+        if length is None:
+            self.reopen()
+            return "no content-length"
+        self._body_at = end + 4
+        self._total = self._body_at + int(length[1])
+        self._buffer.extend(bytes(max(0, self._total + 1 - len(self._buffer))))
+        return ""
+
+    def _verdict(self, answer: bytearray) -> str:
         if answer[9:12] != _OK:
             return f"status {answer[9:12].decode('ascii', 'replace')}"
         assert self.shot is not None
         for mark in self.shot.expected:
-            if answer.find(mark, self._body_at) < 0:
+            if answer.find(mark, self._body_at, self._total) < 0:
                 return "wrong answer"
         return "ok"
 
     def reopen(self) -> None:
         """Drop the connection, and the request under way if any, and connect again."""
         self.socket.close()
-        self.shot, self._buffer, self._total = None, b"", 0
+        self.shot, self._received, self._total = None, 0, 0
         self.socket = self._connect()
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from serving.errors import ServingError
 from serving.features.cluster import ClusterLink
 from serving.features.sentinel import SentinelLink
-from serving.features.wire import ServerAddress, SharedConnections
+from serving.features.wire import Fields, ServerAddress, SharedConnections
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -28,21 +28,21 @@ class StoreLink(Protocol):
     def node_of(self, key: bytes) -> Hashable:
         """Return which server has *key*, as far as that is known without asking."""
 
-    async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
-        """Return the values of the link's fields for each key, in one round trip."""
+    async def read(self, keys: Sequence[bytes], fields: Fields, deadline_seconds: float) -> list[object]:
+        """Return the values of *fields* for each key, in one round trip."""
 
     async def ping(self, key: bytes, deadline_seconds: float) -> None:
         """Return if *key* can be read, or of several servers if any is fit to be read."""
 
-    async def call(self, words: Sequence[bytes], deadline_seconds: float) -> object:
-        """Return the reply to any one command; of a Cluster always the same node's."""
+    async def call(self, words: Sequence[bytes], deadline_seconds: float, key: bytes | None = None) -> object:
+        """Return the reply to any one command; a Cluster asks the node that has *key*, or always the same one."""
 
     async def close(self) -> None:
         """Close the connections."""
 
 
-def make_link(url: str, fields: Sequence[bytes]) -> StoreLink:
-    """Return the link to the store at *url* that reads *fields*; it connects when it is first used.
+def make_link(url: str) -> StoreLink:
+    """Return the link to the store at *url*; it connects when it is first used.
 
     Raises:
         ServingError: The URL can't be used.
@@ -50,11 +50,11 @@ def make_link(url: str, fields: Sequence[bytes]) -> StoreLink:
     scheme = urlsplit(url).scheme
     try:
         if scheme in SINGLE:
-            return SharedConnections(ServerAddress.parse(url), fields)
+            return SharedConnections(ServerAddress.parse(url))
         if scheme == SENTINEL:
-            return SentinelLink(url, fields)
+            return SentinelLink(url)
         if scheme == CLUSTER:
-            return ClusterLink(url, fields)
+            return ClusterLink(url)
     except ValueError as error:
         raise ServingError(f"REDIS_URL can't be used: {error}") from error
     raise ServingError(

@@ -20,6 +20,8 @@ from serving.features.wire import SharedConnections
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
 
+    from serving.features.wire import Fields
+
 SLOTS: Final = 16_384
 ASKED_AT_ONCE: Final = 3
 REFRESH_SECONDS: Final = 0.25
@@ -42,18 +44,16 @@ def slot_of(key: bytes) -> int:
 class ClusterLink:
     """A store link to a Cluster's masters."""
 
-    def __init__(self, url: str, fields: Sequence[bytes]) -> None:
+    def __init__(self, url: str) -> None:
         """Describe the link; it connects when it is first used.
 
         Args:
             url: `redis+cluster://[user:password@]host:port,host:port`, any of its nodes.
-            fields: Hash fields that every read asks for.
 
         Raises:
             ValueError: The URL is malformed.
         """
         self._seeds = Nodes.parse(url)
-        self._fields = fields
         self._nodes: dict[Host, SharedConnections] = {}
         self._slots: list[Host | None] = []
         self._refresh: asyncio.Task[None] | None = None
@@ -68,8 +68,8 @@ class ClusterLink:
         """Return the master of *key*'s slot; None before the map of slots is known, and of an uncovered slot."""
         return self._slots[slot_of(key)] if self._slots else None
 
-    async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
-        """Return the values of the fields of each hash: a list, or a `hiredis.ReplyError`.
+    async def read(self, keys: Sequence[bytes], fields: Fields, deadline_seconds: float) -> list[object]:
+        """Return the values of *fields* of each hash: a list, or a `hiredis.ReplyError`.
 
         Raises:
             StoreUnavailable: A node that has one of the keys did not answer in time, or no node is known.
@@ -87,7 +87,7 @@ class ClusterLink:
             parts = [(node, asking, indexes) for (node, asking), indexes in todo.items()]
             answers = await asyncio.gather(
                 *(
-                    self._read_node(node, [keys[i] for i in indexes], left, asking)
+                    self._read_node(node, [keys[i] for i in indexes], fields, left, asking)
                     for node, asking, indexes in parts
                 )
             )
@@ -118,18 +118,28 @@ class ClusterLink:
             f"no node of the Cluster {self._seeds} answers",
         )
 
-    async def call(self, words: Sequence[bytes], deadline_seconds: float) -> object:
-        """Return the reply of the first slot's master to any one command.
+    async def call(self, words: Sequence[bytes], deadline_seconds: float, key: bytes | None = None) -> object:
+        """Return the reply to any one command of the master that has *key*, or else the first slot.
 
         Raises:
             StoreUnavailable: It did not answer in time.
         """
         if not self._slots:
             await self._first_map(deadline_seconds)
-        node = self._slots[0]
-        if node is None:
-            raise self._uncovered()
-        return await self._node(node).call(words, deadline_seconds)
+        slot = 0 if key is None else slot_of(key)
+        for _ in range(REDIRECTIONS):
+            node = self._slots[slot]
+            if node is None:
+                self._refresh_soon()
+                raise self._uncovered()
+            try:
+                reply = await self._node(node).call(words, deadline_seconds)
+            except StoreUnavailable:
+                self._refresh_soon()
+                raise
+            if not isinstance(reply, hiredis.ReplyError) or self._redirected(reply, node) is None:
+                break
+        return reply
 
     async def close(self) -> None:
         """Close the connections."""
@@ -142,7 +152,7 @@ class ClusterLink:
         self._refreshed = float("-inf")
 
     async def _read_node(
-        self, node: Host | None, keys: Sequence[bytes], deadline_seconds: float, asking: bool
+        self, node: Host | None, keys: Sequence[bytes], fields: Fields, deadline_seconds: float, asking: bool
     ) -> list[object]:
         if node is None:
             self._refresh_soon()
@@ -150,8 +160,8 @@ class ClusterLink:
         connections = self._node(node)
         try:
             if asking:
-                return await connections.read_asking(keys, deadline_seconds)
-            return await connections.read(keys, deadline_seconds)
+                return await connections.read_asking(keys, fields, deadline_seconds)
+            return await connections.read(keys, fields, deadline_seconds)
         except StoreUnavailable:
             self._refresh_soon()
             raise
@@ -182,7 +192,7 @@ class ClusterLink:
     def _node(self, node: Host) -> SharedConnections:
         connections = self._nodes.get(node)
         if connections is None:
-            connections = self._nodes[node] = SharedConnections(self._seeds.address(*node), self._fields)
+            connections = self._nodes[node] = SharedConnections(self._seeds.address(*node))
         return connections
 
     def _uncovered(self) -> StoreUnavailable:

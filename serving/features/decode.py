@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import getitem, itemgetter
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
 from serving.features.errors import StoreFormatError
-from serving.features.rows import ContextValue, FeatureRows
+from serving.features.rows import Contexts, ContextValue, FeatureRows
 from serving.features.values import (
     DOUBLE_BYTES,
     DOUBLE_TAG,
@@ -252,8 +252,8 @@ class RowDecoder:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _ToldByColumn(Sequence[dict[str, ContextValue]]):
-    """The context of many accounts, by column; few of them are ever asked for theirs."""
+class _ToldByColumn(Contexts):
+    """The context of many accounts, by column."""
 
     names: Sequence[str]
     columns: Sequence[Sequence[ContextValue]]
@@ -262,23 +262,7 @@ class _ToldByColumn(Sequence[dict[str, ContextValue]]):
     def __len__(self) -> int:
         return self.accounts
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    __hash__ = None  # type: ignore[assignment] # as of every sequence of dictionaries
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, ContextValue]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[dict[str, ContextValue], ...]: ...
-
-    def __getitem__(
-        self, index: int | slice
-    ) -> dict[str, ContextValue] | tuple[dict[str, ContextValue], ...]:
-        if isinstance(index, slice):
-            return tuple(self[one] for one in range(*index.indices(self.accounts)))
-        place = range(self.accounts)[index]
+    def of(self, place: int) -> dict[str, ContextValue]:
         return {name: column[place] for name, column in zip(self.names, self.columns, strict=True)}
 
 

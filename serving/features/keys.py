@@ -7,9 +7,13 @@ of its value; then the project's name. Numbers are 32 bits, little endian.
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FEAST_STRING: Final = 2
+_LENGTH: Final = struct.Struct("<I")
 
 
 class EntityKeys:
@@ -34,8 +38,13 @@ class EntityKeys:
 
         Text that isn't valid Unicode (a lone surrogate) gives a key that no account has.
         """
-        value = account_id.encode("utf-8", "surrogatepass")
-        return self._prefix + struct.pack("<I", len(value)) + value + self._suffix
+        return self.keys((account_id,))[0]
+
+    def keys(self, account_ids: Sequence[str]) -> list[bytes]:
+        """Return the key of each of *account_ids*; see `key`."""
+        prefix, suffix, pack = self._prefix, self._suffix, _LENGTH.pack
+        values = [account_id.encode("utf-8", "surrogatepass") for account_id in account_ids]
+        return [prefix + pack(len(value)) + value + suffix for value in values]
 
     def account_id(self, key: bytes) -> str:
         """Return the account that *key* belongs to; what isn't text in it is shown as such."""

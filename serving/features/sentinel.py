@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 import hiredis
 
 from serving.errors import StoreUnavailable
 from serving.features.nodes import SENTINEL_PORT, Nodes
 from serving.features.wire import Connection, ServerAddress, SharedConnections, pack
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DEFAULT_MASTER: Final = "mymaster"
 PATIENCE_SECONDS: Final = 0.1
@@ -28,13 +25,12 @@ PATIENCE_SECONDS: Final = 0.1
 class SentinelLink(SharedConnections):
     """A store link to whichever server is the master."""
 
-    def __init__(self, url: str, fields: Sequence[bytes]) -> None:
+    def __init__(self, url: str) -> None:
         """Describe the link; it connects when it is first used.
 
         Args:
             url: `redis+sentinel://[user:password@]host:port,host:port/master/db`; the credentials are the
                 master's.
-            fields: Hash fields that every read asks for.
 
         Raises:
             ValueError: The URL is malformed.
@@ -45,9 +41,9 @@ class SentinelLink(SharedConnections):
         if not database.isdigit():
             raise ValueError(f"the database should be a number, not {database!r}")
         self._name = f"{self._master} of the Sentinels {nodes}"
-        super().__init__(nodes.address("", 0, int(database)), fields, self._name)
+        super().__init__(nodes.address("", 0, int(database)), self._name)
         self._guards = tuple(
-            SharedConnections(replace(nodes.address(host, port), user="", password=""), ())
+            SharedConnections(replace(nodes.address(host, port), user="", password=""))
             for host, port in nodes.hosts
         )
 

@@ -98,6 +98,16 @@ def decode_time(data: bytes) -> float:
     Raises:
         ValueError: *data* is no timestamp.
     """
+    seconds, nanos = decode_stamp(data)
+    return seconds + nanos / NANOS
+
+
+def decode_stamp(data: bytes) -> tuple[int, int]:
+    """Return a serialized protobuf `Timestamp` as epoch seconds and nanoseconds past them.
+
+    Raises:
+        ValueError: *data* is no timestamp.
+    """
     seconds = nanos = position = 0
     try:
         while position < len(data):
@@ -111,4 +121,4 @@ def decode_time(data: bytes) -> float:
                 raise ValueError("not a timestamp")
     except IndexError:
         raise ValueError("a cut timestamp") from None
-    return seconds + nanos / NANOS
+    return seconds, nanos

@@ -80,6 +80,26 @@ def pack(*words: bytes) -> bytes:
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
 
+class Fields:
+    """Some fields of a hash, and how to ask for them."""
+
+    __slots__ = ("_body", "_head", "names")
+
+    def __init__(self, names: Sequence[bytes]) -> None:
+        """Prepare to ask for *names*."""
+        self.names = tuple(names)
+        self._head = b"*%d\r\n$5\r\nHMGET\r\n$" % (len(names) + 2)
+        self._body = b"\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(name), name) for name in names)
+
+    def commands(self, keys: Sequence[bytes], prefix: bytes = b"") -> bytes:
+        """Return the commands that ask for the fields of each hash, each after *prefix*."""
+        head, body = prefix + self._head, self._body
+        return b"".join([b"%b%d\r\n%b%b" % (head, len(key), key, body) for key in keys])
+
+
+PING_FIELDS: Final = Fields((b"_ts:",))
+
+
 class Connection(asyncio.Protocol):
     """One connection: commands out, replies back in the same order."""
 
@@ -106,11 +126,15 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand each complete reply to whoever has waited longest."""
         self._parser.feed(data)
+        gets = self._parser.gets
         try:
-            while (reply := self._parser.gets()) is not False:
-                self.replies_received += 1
+            while (reply := gets()) is not False:
                 future, count, replies, _ = self._waiting[0]
+                before = len(replies)
                 replies.append(reply)
+                while len(replies) < count and (reply := gets()) is not False:
+                    replies.append(reply)
+                self.replies_received += len(replies) - before
                 if len(replies) == count:
                     self._waiting.popleft()
                     if not future.done():
@@ -151,12 +175,11 @@ class Connection(asyncio.Protocol):
 class SharedConnections:
     """A store link to one server: short reads share one connection and long ones another."""
 
-    def __init__(self, address: ServerAddress, fields: Sequence[bytes], name: str = "") -> None:
+    def __init__(self, address: ServerAddress, name: str = "") -> None:
         """Describe the link; it connects when it is first used.
 
         Args:
             address: The server.
-            fields: Hash fields that every read asks for.
             name: What errors call the server, if not by its address.
         """
         self._address = address
@@ -164,9 +187,6 @@ class SharedConnections:
         self._dialled = address
         self._open: dict[bool, Connection] = {}
         self._locks = {False: asyncio.Lock(), True: asyncio.Lock()}
-        body = b"".join(b"$%d\r\n%b\r\n" % (len(field), field) for field in fields)
-        self._head = b"*%d\r\n$5\r\nHMGET\r\n$" % (len(fields) + 2)
-        self._body = b"\r\n" + body
 
     @property
     def spread(self) -> bool:
@@ -177,25 +197,23 @@ class SharedConnections:
         """Return nothing that would tell keys apart."""
         return
 
-    async def read(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
-        """Return the values of the fields of each hash: a list, or a `hiredis.ReplyError`.
+    async def read(self, keys: Sequence[bytes], fields: Fields, deadline_seconds: float) -> list[object]:
+        """Return the values of *fields* of each hash: a list, or a `hiredis.ReplyError`.
 
         Raises:
             StoreUnavailable: The server did not answer in time.
         """
-        head, body = self._head, self._body
-        commands = b"".join([b"%b%d\r\n%b%b" % (head, len(key), key, body) for key in keys])
-        return await self._ask(commands, len(keys), deadline_seconds)
+        return await self._ask(fields.commands(keys), len(keys), deadline_seconds)
 
-    async def read_asking(self, keys: Sequence[bytes], deadline_seconds: float) -> list[object]:
+    async def read_asking(
+        self, keys: Sequence[bytes], fields: Fields, deadline_seconds: float
+    ) -> list[object]:
         """Return what `read` does, from a node of a Cluster that is still importing the keys.
 
         Raises:
             StoreUnavailable: The server did not answer in time.
         """
-        head, body = self._head, self._body
-        commands = b"".join([b"%b%b%d\r\n%b%b" % (ASKING, head, len(key), key, body) for key in keys])
-        return (await self._ask(commands, 2 * len(keys), deadline_seconds))[1::2]
+        return (await self._ask(fields.commands(keys, ASKING), 2 * len(keys), deadline_seconds))[1::2]
 
     async def ping(self, key: bytes, deadline_seconds: float) -> None:
         """Return if *key* can be read: a server that answers PING need not be one that can be read.
@@ -203,11 +221,16 @@ class SharedConnections:
         Raises:
             StoreUnavailable: The server did not answer in time, or it refuses.
         """
-        reply = (await self.read((key,), deadline_seconds))[0]
+        reply = (await self.read((key,), PING_FIELDS, deadline_seconds))[0]
         if not isinstance(reply, list):
             raise StoreUnavailable.refused(self._name, reply)
 
-    async def call(self, words: Sequence[bytes], deadline_seconds: float) -> object:
+    async def call(
+        self,
+        words: Sequence[bytes],
+        deadline_seconds: float,
+        key: bytes | None = None,  # noqa: ARG002 -- one server has all keys
+    ) -> object:
         """Return the reply to any one command.
 
         Raises:

@@ -8,56 +8,57 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain
+from operator import getitem
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import orjson
 
 from serving.bundle.manifest import TIER_TOP
+from serving.features.rows import told
 from serving.scoring.engine import PROBABILITY_DIGITS, require_zone, scoring_tables, weigh
 from serving.scoring.result import INLINE_METHOD
-from serving.scoring.signals import Signal, pick_signals
+from serving.scoring.signals import SHOWN, Signal, pick_signals
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from serving.bundle.loader import Bundle, Outputs
     from serving.features.rows import ContextValue
-    from serving.scoring.engine import Asked, ScoringTables
-    from serving.scoring.evidence import EvidenceStatus
+    from serving.scoring.engine import Asked
+    from serving.scoring.evidence import Evidence, EvidenceStatus
+    from serving.scoring.sayings import Sayings
     from serving.scoring.signals import SignalTables
 
-REMEMBERED: Final = 32_768
+REMEMBERED: Final = 8_192
 MISSING: Final = float("inf")
 """Stands for a missing value where one is looked up: NaN is not found again."""
 
-_NOTHING: Final = (-1, MISSING)
-_ENDS: Final = (b"", b"}", b"},")
-"""What stands after a signal, by how many there are of it and the one after it."""
+_BETWEEN: Final = b"\0"
+"""Is nowhere in JSON."""
+_HEADS: Final = ("churn", "upsell")
+_SIDES: Final = (b"", b'],"lowering":[')
+"""What stands before the first signal of either side."""
 
 
-class WrittenSayings(dict[tuple[int, "ContextValue"], bytes]):
-    """A table from column and value to a signal's JSON up to its contribution; nothing for column -1."""
+class WrittenSayings(dict["ContextValue", bytes]):
+    """A table from a value of one feature to a signal's JSON up to its contribution."""
 
-    def __init__(self, tables: SignalTables) -> None:
-        """Start empty; what is not there is made from *tables*."""
-        self._tables = tables
+    def __init__(self, sayings: Sayings, before: bytes = b"") -> None:
+        """Start empty; what is not there is made from *sayings*, and stands after *before*."""
+        self._sayings, self._before = sayings, before
         super().__init__()
 
-    def __missing__(self, key: tuple[int, ContextValue]) -> bytes:
-        column, value = key
-        if key == _NOTHING:
-            written = b""
-        else:
-            said = self._tables.sayings[column][None if value == MISSING else value]
-            written = orjson.dumps(Signal(said, 0.0).to_dict()).removesuffix(b"0.0}")
+    def __missing__(self, value: ContextValue) -> bytes:
+        said = self._sayings[None if value == MISSING else value]
+        written = self._before + orjson.dumps(Signal(said, 0.0).to_dict()).removesuffix(b"0.0}")
         if len(self) >= REMEMBERED:
             self.clear()
-        self[key] = written
+        self[value] = written
         return written
 
 
@@ -66,27 +67,48 @@ class _Template:
     """What is the same for all accounts of a bundle.
 
     Attributes:
-        openings: By score, what stands between the account and its probabilities.
-        end: What stands after the evidence, with a comma for the next account.
-        sayings: See `WrittenSayings`.
+        openings: By score, what stands between the account and its first probability.
+        probabilities: Head and column of each probability, and what follows it.
+        sayings: For each place of a signal, the raising ones first, by column what is said of a value; last what
+            stands there if there is no such signal.
+        end: What stands after the evidence.
     """
 
     openings: tuple[bytes, ...]
+    probabilities: tuple[tuple[str, int, bytes], ...]
+    sayings: tuple[tuple[Mapping[ContextValue, bytes], ...], ...]
     end: bytes
-    sayings: WrittenSayings
 
 
 @functools.lru_cache(maxsize=8)
 def _template(bundle: Bundle) -> _Template:
     tables = scoring_tables(bundle)
+    places, between = [], [b","]
+    for head in _HEADS:
+        between[-1] += b'"' + head.encode() + b'_probability":{'
+        for column, horizon in enumerate(tables.horizons.get(head, ())):
+            places.append((head, column))
+            between[-1] += (b"," if column else b"") + b'"' + horizon.encode() + b'":'
+            between.append(b"")
+        between[-1] += b"},"
+    between[-1] += b'"signals":{"method":"' + INLINE_METHOD.encode() + b'","raising":['
+    sayings: list[tuple[Mapping[ContextValue, bytes], ...]] = []
+    for side in _SIDES:
+        for place in range(min(SHOWN, tables.signals.membership.shape[1])):
+            before = b"," if place else side
+            nothing: dict[ContextValue, bytes] = {0.0: b"" if place else side}
+            sayings.append((*(WrittenSayings(one, before) for one in tables.signals.sayings), nothing))
     last = orjson.dumps({"model": bundle.tag, "feature_contract": bundle.manifest.contract_hash})
     return _Template(
         openings=tuple(
-            b"," + orjson.dumps({"churn_risk_score": score, "churn_risk_tier": tier})[1:-1] + b","
+            b"," + orjson.dumps({"churn_risk_score": score, "churn_risk_tier": tier})[1:-1] + between[0]
             for score, tier in enumerate(tables.tiers)
         ),
-        end=b"," + last[1:] + b",",
-        sayings=WrittenSayings(tables.signals),
+        probabilities=tuple(
+            (head, column, after) for (head, column), after in zip(places, between[1:], strict=True)
+        ),
+        sayings=tuple(sayings),
+        end=b"," + last[1:],
     )
 
 
@@ -95,19 +117,25 @@ class Written:
     """The scores of some accounts as JSON.
 
     Attributes:
-        scores: The JSON objects of the known accounts in order, with commas between; empty if there are none.
+        pieces: The JSON objects of the known accounts in order, each after a comma, in pieces to be put together
+            once, with those of other parts: a megabyte is not copied for nothing.
         statuses: Status of the evidence of each.
         unknown: The accounts of which the store holds nothing.
     """
 
-    scores: bytes
+    pieces: list[bytes]
     statuses: list[EvidenceStatus]
     unknown: Sequence[str]
+
+    @property
+    def scores(self) -> bytes:
+        """The objects with commas between; empty if there are none."""
+        return b"".join(self.pieces)[1:]
 
 
 def nothing_written(asked: Asked) -> Written:
     """Return the answer where nothing is known of any account."""
-    return Written(b"", [], asked.rows.account_ids)
+    return Written([], [], asked.rows.account_ids)
 
 
 def write(
@@ -124,26 +152,21 @@ def write(
     tables, template = scoring_tables(bundle), _template(bundle)
     exact = outputs.probabilities[bundle.manifest.score_head][:, tables.score_column]
     evidence = weigh(asked, tables, now, clock_label)
-    raising, lowering = _signals(asked, outputs.contributions, tables.signals, template.sayings)
-    columns: tuple[Iterable[bytes], ...] = (
-        repeat(b'{"account_id":'),
-        _strings(asked.account_ids),
+    rounded = {head: np.round(values, PROBABILITY_DIGITS) for head, values in outputs.probabilities.items()}
+    columns = (
+        _strings(asked.account_ids, b',{"account_id":'),
         map(template.openings.__getitem__, _scores(exact)),
-        *_probabilities("churn", outputs, tables),
-        repeat(b","),
-        *_probabilities("upsell", outputs, tables),
-        repeat(b',"signals":{"method":"' + INLINE_METHOD.encode() + b'","raising":['),
-        *raising,
-        repeat(b'],"lowering":['),
-        *lowering,
-        repeat(b']},"evidence":'),
-        [rests_on.json for rests_on in evidence],
-        repeat(template.end),
+        *(
+            _numbers(rounded[head][:, column].tolist(), after)
+            for head, column, after in template.probabilities
+        ),
+        *_signals(asked, outputs.contributions, tables.signals, template),
+        _evidence(evidence, b']},"evidence":', template.end),
     )
-    lines = zip(*columns)  # noqa: B905 -- what is repeated has no end
+    lines = zip(*columns, strict=True)
     flags = asked.rows.known.tolist()
     return Written(
-        scores=b"".join(chain.from_iterable(lines))[:-1],
+        pieces=list(chain.from_iterable(lines)),
         statuses=[rests_on.status for rests_on in evidence],
         unknown=()
         if asked.everyone
@@ -161,52 +184,51 @@ def _scores(probabilities: NDArray[np.float64]) -> list[int]:
     return scores
 
 
-def _probabilities(head: str, outputs: Outputs, tables: ScoringTables) -> Iterator[Iterable[bytes]]:
-    """Yield the columns of `"churn_probability":{"30d":0.1,...}`."""
-    start = b'"' + head.encode() + b'_probability":{'
-    values = outputs.probabilities.get(head)
-    if values is not None:
-        numbers = _numbers(np.round(values, PROBABILITY_DIGITS).ravel().tolist())
-        horizons = tables.horizons[head]
-        for place, horizon in enumerate(horizons):
-            yield repeat(start + b'"' + horizon.encode() + b'":')
-            yield numbers[place :: len(horizons)]
-            start = b","
-        start = b""
-    yield repeat(start + b"}")
-
-
 def _signals(
-    asked: Asked, contributions: NDArray[np.float32], tables: SignalTables, sayings: WrittenSayings
-) -> tuple[list[list[bytes]], list[list[bytes]]]:
-    """Return the columns of the arrays `raising` and `lowering`: three for each signal that may be shown."""
+    asked: Asked, contributions: NDArray[np.float32], tables: SignalTables, template: _Template
+) -> Iterator[list[bytes]]:
+    """Yield the columns of the arrays `raising` and `lowering`: two for each signal that may be shown."""
     picked = pick_signals(tables, contributions)
     rows = len(picked.counted)
     n = rows // 2
-    values = asked.matrix[(np.arange(rows) % n)[:, None], picked.columns]
+    chosen = picked.columns.copy()
+    values = asked.matrix[(np.arange(rows) % n)[:, None], chosen]
     values[~np.isfinite(values)] = MISSING
-    # Place by place, so that what belongs to one place of all accounts stands together.
-    columns, numbers = picked.columns.T.ravel(), _numbers(picked.contributions.T.ravel().tolist())
-    keys: list[tuple[int, ContextValue]] = list(zip(columns.tolist(), values.T.ravel().tolist(), strict=True))
-    context = asked.context
-    for cell in tables.text_columns[columns].nonzero()[0].tolist():
-        column = keys[cell][0]
-        keys[cell] = column, context[cell % n].get(tables.features[column])
-    for cell in (~picked.counted.T.ravel()).nonzero()[0].tolist():
-        keys[cell], numbers[cell] = _NOTHING, b""
-    followed = picked.counted.astype(np.intp)
-    followed[:, :-1] += picked.counted[:, 1:]
-    said = list(map(sayings.__getitem__, keys))
-    ends = list(map(_ENDS.__getitem__, followed.T.ravel().tolist()))
-    pieces = [[part[start : start + n] for part in (said, numbers, ends)] for start in range(0, len(keys), n)]
-    return list(chain.from_iterable(pieces[::2])), list(chain.from_iterable(pieces[1::2]))
+    chosen[~picked.counted], values[~picked.counted] = len(tables.features), 0.0
+    texts = np.append(tables.text_columns, False)[chosen]
+    known = asked.known
+    shown = chosen.shape[1]
+    for number, sayings in enumerate(template.sayings):
+        side, place = divmod(number, shown)
+        here = slice(side * n, side * n + n)
+        keys: list[ContextValue] = values[here, place].tolist()
+        for cell in texts[here, place].nonzero()[0].tolist():
+            name = tables.features[chosen[here, place][cell]]
+            keys[cell] = told(asked.rows.context, known[cell], name)
+        yield list(map(getitem, map(sayings.__getitem__, chosen[here, place].tolist()), keys))
+        numbers = _numbers(picked.contributions[here, place].tolist(), b"}")
+        for cell in (~picked.counted[here, place]).nonzero()[0].tolist():
+            numbers[cell] = b""
+        yield numbers
 
 
-def _numbers(values: list[float]) -> list[bytes]:
-    """Return each of *values* as JSON."""
-    return orjson.dumps(values)[1:-1].split(b",") if values else []
+def _evidence(evidence: Sequence[Evidence], before: bytes, after: bytes) -> list[bytes]:
+    """Return each as JSON between what stands before and after it; most accounts share theirs."""
+    kept = list(map(id, evidence))
+    written = {key: before + one.json + after for key, one in dict(zip(kept, evidence, strict=True)).items()}
+    return list(map(written.__getitem__, kept))
 
 
-def _strings(values: Sequence[str]) -> list[bytes]:
-    """Return each of *values* as JSON; in there is no line break as between them."""
-    return orjson.dumps(values, option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ") if values else []
+def _numbers(values: list[float], after: bytes) -> list[bytes]:
+    """Return each of *values* as JSON with what stands after it."""
+    if not values:
+        return []
+    return (orjson.dumps(values)[1:-1].replace(b",", after + _BETWEEN) + after).split(_BETWEEN)
+
+
+def _strings(values: Sequence[str], before: bytes) -> list[bytes]:
+    """Return each of *values* as JSON after what stands before it; in there is no line break as between them."""
+    if not values:
+        return []
+    listed = orjson.dumps(values, option=orjson.OPT_INDENT_2)[4:-2]
+    return (before + listed.replace(b",\n  ", _BETWEEN + before)).split(_BETWEEN)

@@ -32,5 +32,5 @@ def score(request: ScoreRequest) -> dict[str, Any]:
     values = store.get_online_features(
         features=features, entity_rows=[{"account_id": request.account_id}]
     ).to_dict()
-    outputs = session.run(None, {bundle.manifest["input_name"]: vector.matrix(values)})
+    outputs = session.run(bundle.outputs, bundle.inputs(vector.matrix(values)))
     return vector.answer(request.account_id, outputs)

@@ -1,8 +1,8 @@
 """The floor: the least that must be done to score an account in Python. A bare ASGI app under uvicorn.
 
-One HMGET by `redis.asyncio` of the same fields, the shortest decoding that gives the right matrix, the same
-call of the same graph, and `orjson` with the probabilities. It checks nothing and tells nothing else: no
-unknown accounts, ages, reasons, limits, metrics or errors.
+One HMGET by `redis.asyncio` of the same fields (each view's packed row and event time), the shortest decoding that
+gives the right matrix, the same call of the same graph, and `orjson` with the probabilities. It checks nothing and
+tells nothing else: no unknown accounts, damaged or outdated rows, ages, reasons, limits, metrics or errors.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,56 @@ from loadtests.bench.yardsticks.vector import Bundle, Vector
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Codes = dict[str, dict[str, float]]
 STRING = 2  # Feast's number of the string type
-DOUBLE_TAG, INT_TAG, BOOL_TAG, STRING_TAG = 0x29, 0x20, 0x38, 0x12  # protobuf tags of Feast's Value
+HEAD_BYTES = 24  # of a packed row: layout and event time
 
 
-def varint(data: bytes) -> float:
-    """Return the number in a protobuf field of one byte of tag and a variable number of bytes."""
-    value = shift = 0
-    for byte in data[1:]:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-    return float(value - (1 << 64) if value >> 63 else value)
+@dataclass(frozen=True)
+class Row:
+    """Where a view's packed row holds the columns of the matrix.
+
+    Attributes:
+        numbers: Reads the numbers.
+        texts_at: Where the texts begin.
+        lengths: Reads the lengths of all texts.
+        codes: Of each text of the matrix, which come first, the number of every known value.
+        columns: The columns of numbers and texts.
+    """
+
+    numbers: struct.Struct
+    texts_at: int
+    lengths: struct.Struct
+    codes: list[dict[str, float]]
+    columns: list[int]
+
+    @classmethod
+    def of(cls, features: list[dict[str, Any]], columns: dict[str, int], codes: Codes) -> Row:
+        """Return it for the features of one view."""
+        model = [one for one in features if one["role"] == "model"]
+        numbers = [one["name"] for one in model if one["dtype"] != "String"]
+        texts = [one["name"] for one in model if one["dtype"] == "String"]
+        exact = sum(one["role"] != "model" and one["dtype"] != "String" for one in features)
+        words = 3 + len(numbers) + exact + -(-exact // 63) + 1
+        every_text = sum(one["dtype"] == "String" for one in features)
+        return cls(
+            numbers=struct.Struct(f"<{len(numbers)}d"),
+            texts_at=8 * words,
+            lengths=struct.Struct(f"<{every_text}i"),
+            codes=[codes[name] for name in texts],
+            columns=[columns[name] for name in (*numbers, *texts)],
+        )
+
+    def read(self, row: bytes) -> list[float]:
+        """Return the numbers of `columns`."""
+        values = list(self.numbers.unpack_from(row, HEAD_BYTES))
+        at = self.texts_at + self.lengths.size
+        if self.codes:
+            lengths = self.lengths.unpack_from(row, self.texts_at)
+            for length, codes in zip(lengths, self.codes, strict=False):
+                values.append(codes.get(row[at : at + length].decode(), np.nan) if length >= 0 else np.nan)
+                at += max(length, 0)
+        return values
 
 
 class Floor:
@@ -44,19 +84,19 @@ class Floor:
         join_key = contract["join_key"].encode()
         self._before = struct.pack("<III", 1, STRING, len(join_key)) + join_key + struct.pack("<I", STRING)
         self._after = contract["project"].encode()
-        self._fields = [bytes.fromhex(feature["redis_field_hex"]) for feature in bundle.features]
-        self._fields += [f"_ts:{view['name']}".encode() for view in contract["views"]]
-        codes = bundle.codes
-        self._columns = [
-            (place, codes.get(feature["name"]))
-            for place, feature in enumerate(bundle.features)
-            if feature["role"] == "model"
-        ]
+        views = [view["name"] for view in contract["views"]]
+        self._fields = [f"{kind}:{view}" for kind in ("_row", "_ts") for view in views]
+        model = [feature["name"] for feature in bundle.features if feature["role"] == "model"]
+        columns, codes = {name: column for column, name in enumerate(model)}, bundle.codes
+        by_view = [[one for one in bundle.features if one["view"] == view] for view in views]
+        self._rows = [Row.of(features, columns, codes) for features in by_view]
+        self._columns = len(model)
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = ort.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
-        self._input = bundle.manifest["input_name"]
         self._outputs = bundle.outputs
+        self._inputs = bundle.inputs(np.empty((1, self._columns)))
+        self._input = bundle.manifest["input_name"]
         self._vector = Vector(bundle)
         self._redis = redis.Redis.from_url(os.environ["REDIS_URL"])
 
@@ -68,25 +108,18 @@ class Floor:
         account = account_id.encode()
         key = self._before + struct.pack("<I", len(account)) + account + self._after
         reply: list[Any] = await self._redis.hmget(key, self._fields)  # type: ignore[misc]
-        outputs = self._session.run(self._outputs, {self._input: self._matrix(reply)})
+        outputs = self._session.run(self._outputs, self._inputs | {self._input: self._matrix(reply)})
         body = orjson.dumps(self._vector.answer(account_id, outputs))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     def _matrix(self, reply: list[bytes | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        row = []
-        for place, codes in self._columns:
-            data = reply[place]
-            if not data:
-                row.append(np.nan)
-            elif data[0] == DOUBLE_TAG:
-                row.append(struct.unpack_from("<d", data, 1)[0])
-            elif data[0] == STRING_TAG:
-                row.append(np.nan if codes is None else codes.get(data[2:].decode(), np.nan))
-            else:
-                row.append(varint(data))
-        return np.array([row])
+        matrix = np.full((1, self._columns), np.nan)
+        for row, data in zip(self._rows, reply, strict=False):
+            if data and row.columns:
+                matrix[0, row.columns] = row.read(data)
+        return matrix
 
 
 app = Floor()

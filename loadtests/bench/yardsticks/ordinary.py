@@ -25,7 +25,7 @@ class OrdinaryScorer:
         self.store = FeatureStore(repo_path=os.environ["BENCH_FEAST_REPO"])
         self.features = self.store.get_feature_service("keepgrow_v1")
         self.session = ort.InferenceSession(bundle.graph)
-        self.input = bundle.manifest["input_name"]
+        self.bundle = bundle
         self.vector = Vector(bundle)
 
     @bentoml.api
@@ -34,5 +34,5 @@ class OrdinaryScorer:
         features = self.store.get_online_features(
             features=self.features, entity_rows=[{"account_id": account_id}]
         ).to_dict()
-        outputs = self.session.run(None, {self.input: self.vector.matrix(features)})
+        outputs = self.session.run(self.bundle.outputs, self.bundle.inputs(self.vector.matrix(features)))
         return self.vector.answer(account_id, outputs)

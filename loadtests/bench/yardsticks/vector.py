@@ -44,10 +44,18 @@ class Bundle:
 
     @property
     def outputs(self) -> list[str]:
-        """All outputs of the graph: probabilities of each head, then the contributions."""
+        """What the service asks the graph for one score: probabilities of each head, contributions, intervals."""
         heads = self.manifest["heads"]
-        shown = [head["contributions_output"] for head in heads if head["contributions_output"]]
-        return [head["output"] for head in heads] + shown
+        rest = [
+            head.get(name) for name in ("contributions_output", "low_output", "high_output") for head in heads
+        ]
+        return [head["output"] for head in heads] + [output for output in rest if output]
+
+    def inputs(self, matrix: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """Return what the service gives the graph for one score: the features, and that nothing further is wanted."""
+        further = any(self.manifest.get(part) for part in ("long_horizon", "amount", "trajectory", "effects"))
+        switched_off = {"outlook": np.array(False)} if further else {}
+        return {self.manifest["input_name"]: matrix, **switched_off}
 
     @property
     def features(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Our reader and Feast's own client say the same of the same store, value for value."""
+"""Our reader, by packed rows and field by field, and Feast's own client say the same, value for value."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import redis
+from feast.infra.online_stores.redis import RedisOnlineStore
 
+from feature_repo.packed import pack_row
 from feature_repo.pipeline.views import VIEWS, view
 from feature_repo.push_rows import EXACT_IN_FEAST
 from feature_repo.store import push
+from serving.features.errors import StoreFormatError
 from serving.features.reader import OnlineReader
 from tests.feature_repo.feast.random_features import AWKWARD_IDS, END, random_column, row
 
@@ -71,9 +74,23 @@ def as_number(value, feature, filled):
     return float(value)
 
 
-def assert_same(filled, rows, accounts):
-    """Insist that *rows* hold exactly what Feast's client returns for *accounts*."""
+async def assert_read_alike(filled, reader, accounts, *, unpacked=()):
+    """Insist that both ways of reading give what Feast's client returns, and return the rows of the first way.
+
+    Those who are *unpacked* are the ones who have to be read field by field.
+    """
+    replies = await reader._ask(accounts, reader._packed_fields, 10)
+    _, left = reader._packed.decode(accounts, replies)
+    assert {accounts[place] for place in left} == set(unpacked)
     feast = by_feast(filled, accounts)
+    rows = await reader.read(accounts, 10)
+    for found in (rows, await reader._read_by_feature(accounts, 10)):
+        assert_same(filled, found, feast)
+    return rows
+
+
+def assert_same(filled, rows, feast):
+    """Insist that *rows* hold exactly what Feast's client returned for their accounts."""
     expected = feast.values
     contract = filled.manifest.contract
     for column, feature in enumerate(contract.model_features):
@@ -91,9 +108,8 @@ def assert_same(filled, rows, accounts):
 async def test_every_value_is_the_one_that_feast_reads(filled, make_reader):
     """5,000 materialized accounts with nulls, missing views, awkward ids and extreme values agree."""
     reader = make_reader(filled)
-    rows = await reader.read(filled.accounts, 10)
+    rows = await assert_read_alike(filled, reader, filled.accounts)
     assert rows.account_ids == filled.accounts
-    assert_same(filled, rows, filled.accounts)
     assert np.isnan(rows.as_of).any(axis=0).all(), "every view lacks somebody"
     assert ((rows.matrix == 0) & np.signbit(rows.matrix)).any(), "a negative zero was among the values"
     await reader.close()
@@ -117,7 +133,7 @@ async def test_unknown_accounts_are_not_known(filled, make_reader):
     """Ids that differ by case, a space or are no text at all are unknown, and all their values missing."""
     reader = make_reader(filled)
     there = [*UNKNOWN[:-1], "account-1"]  # Feast can't be asked about what is no text
-    assert_same(filled, await reader.read(there, 10), there)
+    await assert_read_alike(filled, reader, there)
     rows = await reader.read([*UNKNOWN, "account-1"], 10)
     assert rows.known.tolist() == [False] * len(UNKNOWN) + [True]
     assert np.isnan(rows.matrix[: len(UNKNOWN)]).all()
@@ -168,14 +184,101 @@ async def test_pushed_and_directly_written_rows_agree(filled, make_reader):
     }
     filled.feast.write_to_online_store("commercial", inputs=columns)
     accounts = filled.accounts[: WRITTEN + 50]
-    rows = await reader.read(accounts, 10)
-    assert_same(filled, rows, accounts)
+    rows = await assert_read_alike(filled, reader, accounts)
     column = [feature.name for feature in filled.manifest.contract.model_features].index("storage_gb")
     assert rows.matrix[0, column] == 2.25
     assert rows.as_of[0, 0] == pytest.approx(time.timestamp(), abs=1e-6)
     commercial = [spec.name for spec in VIEWS].index("commercial")
     np.testing.assert_allclose(rows.as_of[5 : WRITTEN + 5, commercial], time.timestamp(), rtol=0, atol=1e-6)
     await reader.close()
+
+
+async def test_rows_that_feasts_own_class_wrote_agree(filled, make_reader, monkeypatch):
+    """A row that Feast's own class wrote later is read and not the packed one before it; so is a new account's."""
+    reader = make_reader(filled)
+    time = END + dt.timedelta(hours=9)
+    theirs = [*filled.accounts[20:40], "new to both"]
+    written = random_rows(view("commercial"), theirs, time, 3)
+    columns = {name: [one[name] for one in written] for name in written[0]} | {
+        "created": [time] * len(theirs)
+    }
+    provider = filled.feast._get_provider()
+    with monkeypatch.context() as patch:
+        patch.setattr(provider, "_online_store", RedisOnlineStore())
+        filled.feast.write_to_online_store("commercial", inputs=columns)
+    accounts = [*filled.accounts[:60], "new to both"]
+    rows = await assert_read_alike(filled, reader, accounts, unpacked=theirs)
+    commercial = [spec.name for spec in VIEWS].index("commercial")
+    assert (rows.as_of[20:40, commercial] == time.timestamp()).all()
+    for name in theirs[-3:]:
+        one = await reader.read([name], 10)
+        np.testing.assert_array_equal(one.matrix[0], rows.matrix[accounts.index(name)])
+        assert one.context[0] == rows.context[accounts.index(name)]
+    ours = time + dt.timedelta(seconds=1)
+    later = random_rows(view("commercial"), theirs, ours, 4)
+    columns = {name: [one[name] for one in later] for name in later[0]} | {"created": [ours] * len(theirs)}
+    filled.feast.write_to_online_store("commercial", inputs=columns)
+    await assert_read_alike(filled, reader, accounts)
+    await reader.close()
+
+
+async def test_where_packed_rows_are_missing_they_are_soon_not_asked_for(filled, make_reader):
+    """On a store without packed rows most reads take one command an account, and packed rows are used once there."""
+    url = filled.url.removesuffix("/4") + "/8"
+    names = filled.accounts[:40]
+    reader = make_reader(filled)
+    lacking = OnlineReader(filled.manifest, url)
+    keys = reader._keys.keys(names)
+    packed = [layout.field for layout in filled.manifest.contract.layouts]
+    with redis.Redis.from_url(filled.url) as source, redis.Redis.from_url(url) as client:
+        client.flushdb()
+        for key in keys:
+            client.hset(key, mapping=source.hgetall(key))
+            client.hdel(key, *packed)
+        expected = await reader.read(names, 10)
+        before = client.info("commandstats")["cmdstat_hmget"]["calls"]
+        for _ in range(10):
+            rows = await lacking.read(names, 10)
+            np.testing.assert_array_equal(rows.matrix, expected.matrix)
+            assert rows.context == expected.context
+        commands = client.info("commandstats")["cmdstat_hmget"]["calls"] - before
+        assert commands <= 12 * len(names)
+        for key in keys:
+            client.hset(key, mapping=source.hgetall(key))
+        before = client.info("commandstats")["cmdstat_hmget"]["calls"]
+        for _ in range(100):
+            await lacking.read(names, 10)
+        assert client.info("commandstats")["cmdstat_hmget"]["calls"] - before == 100 * len(names)
+        assert lacking._unpacked_share < 0.5
+        client.flushdb()
+    await reader.close()
+    await lacking.close()
+
+
+async def test_a_packed_row_that_says_something_else_is_refused_at_the_start(filled, make_reader):
+    """Whoever changes Feast's fields and leaves event time and packed row as they were is found out by the check."""
+    url = filled.url.removesuffix("/4") + "/8"
+    reader, checking = make_reader(filled), OnlineReader(filled.manifest, url)
+    name = next(one for one in filled.accounts if one.startswith("account-"))
+    key = reader._keys.key(name)
+    seats = next(one for one in filled.manifest.contract.features if one.name == "seats")
+    with redis.Redis.from_url(filled.url) as source, redis.Redis.from_url(url) as client:
+        client.flushdb()
+        client.hset(key, mapping=source.hgetall(key) | {b"_ts:commercial": b""})
+        every = {feature.name: None for feature in filled.manifest.contract.features}
+        layout = next(one for one in filled.manifest.contract.layouts if one.view == "commercial")
+        client.hset(key, layout.field, pack_row(layout, 0, 0, every | {"seats": 7}))
+        for field in [one for one in filled.manifest.contract.features if one.view == "commercial"]:
+            client.hset(key, bytes.fromhex(field.redis_field_hex), b"")
+        client.hset(key, bytes.fromhex(seats.redis_field_hex), b"\x20\x08")
+        assert (await checking.read([name], 1)).as_of[0].tolist().count(0.0) == 1
+        with pytest.raises(
+            StoreFormatError, match=r"_row:commercial of account .* what its own field says of seats"
+        ):
+            await checking.check_store(10)
+        client.flushdb()
+    await reader.close()
+    await checking.close()
 
 
 async def test_a_store_that_fits_passes_the_check(filled, make_reader):

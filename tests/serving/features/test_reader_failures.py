@@ -152,7 +152,8 @@ async def test_a_value_of_another_type_is_named(filled, make_reader, dtype, wron
     with redis.Redis.from_url(url) as client:
         for feature in [one for one in contract.features if one.dtype == dtype][:2]:
             client.delete(key)
-            client.hset(key, bytes.fromhex(feature.redis_field_hex), wrong.SerializeToString())
+            field, time = bytes.fromhex(feature.redis_field_hex), f"_ts:{feature.view}"
+            client.hset(key, mapping={field: wrong.SerializeToString(), time: b"\x08\x01"})
             reader = make_reader(url)
             with pytest.raises(
                 StoreFormatError, match=f"{feature.view}:{feature.name} of account 'odd'.*{dtype}"
