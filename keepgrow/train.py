@@ -46,12 +46,22 @@ def train(
         Path | None,
         typer.Option(help="The `truth` of a synthetic world: report what it allows beside what was reached."),
     ] = None,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="KEEPGROW_CATALOGUE",
+            help="Catalogue whose declared effects uplift is shrunk to; DATA/catalogue.yaml or the packaged one if not "
+            "given.",
+        ),
+    ] = None,
     tag_file: Annotated[Path | None, typer.Option(help="File to write the new bundle's tag to.")] = None,
 ) -> None:
-    """Train both heads, judge them against three baselines, export one ONNX graph and store the bundle."""
+    """Train all heads, judge them against baselines, export one ONNX graph and store the bundle."""
     from feature_repo.settings import FeatureRepoSettings
     from feature_repo.store import open_store
+    from keepgrow.train_priors import declared_priors
     from serving.bundle.store import default_store
+    from serving.decisions.catalogue import load_catalogue
     from training.evaluation.held_out import write_test_rows
     from training.evaluation.report import evaluation_table
     from training.export.bundle import save_bundle
@@ -64,7 +74,10 @@ def train(
     given = {name: day.date() for name, day in days.items() if day is not None}
     split = SplitDefinition.model_validate(chosen.split.model_dump() | given)
     chosen = chosen.model_copy(update={"split": split})
-    store = open_store(FeatureRepoSettings())
+    own = data / "catalogue.yaml"
+    priors = declared_priors(load_catalogue(catalogue or (own if own.exists() else None)))
+    repository = FeatureRepoSettings()
+    store = open_store(repository)
     trained = train_heads(
         data,
         store,
@@ -72,6 +85,8 @@ def train(
         seed=seed,
         progress=lambda line: console.print(f"  {line}"),
         tuning=_tuning(tune_trials, tune_minutes, tune_folder),
+        features=repository.features_dir,
+        priors=priors,
     )
     wide.print(evaluation_table(trained.metrics))
     if trained.dataset.synthetic:

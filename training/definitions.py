@@ -57,6 +57,11 @@ class UpsellDefinition(_Value):
 
     higher_plan: bool = Field(default=True, description="A move up the plan order counts.")
     more_seats: bool = Field(default=True, description="More seats on a plan that is not lower count.")
+    long_horizon_days: int | None = Field(
+        default=365,
+        ge=1,
+        description="One more horizon of expansion, past the last of horizons_days; null: none.",
+    )
 
     @model_validator(mode="after")
     def _something_counts(self) -> UpsellDefinition:
@@ -142,6 +147,11 @@ class Definitions(_Value):
         if self.score_horizon_days not in self.horizons_days:
             raise ValueError(
                 f"score_horizon_days {self.score_horizon_days} is not one of {list(self.horizons_days)}"
+            )
+        longer = self.upsell.long_horizon_days
+        if longer is not None and longer <= self.horizons_days[-1]:
+            raise ValueError(
+                f"upsell.long_horizon_days {longer} must lie past the last horizon, {self.horizons_days[-1]} days"
             )
         require_cover(self.tiers)
         return self

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 from training.errors import DatasetError
 from training.promotion.gate import Candidate, Gate, judged_heads
-from training.promotion.of_bundles import comparison_gate, parity_gate, speed_gate
-from training.promotion.of_rows import calibration_gates, fairness_gate, leakage_gate, suspicion_gate
+from training.promotion.of_bundles import comparison_gate, outlook_speed_gate, parity_gate, speed_gate
+from training.promotion.of_rows import (
+    calibration_gates,
+    fairness_gate,
+    interval_gate,
+    leakage_gate,
+    suspicion_gate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +56,14 @@ def judge(candidate: Candidate, limits: Limits, clock: Callable[[], float]) -> t
             ]
             continue
         gates += calibration_gates(one, limits, candidate.seed)
+        interval = interval_gate(one, candidate, limits)
+        gates += [] if interval is None else [interval]
         gates.append(leakage_gate(one, candidate, limits))
         gates.append(fairness_gate(one, candidate, limits))
     gates.append(parity_gate(candidate, judged, limits))
     gates.append(speed_gate(candidate, limits, clock))
+    outlook = outlook_speed_gate(candidate, limits, clock)
+    gates += [] if outlook is None else [outlook]
     gates.append(suspicion_gate(candidate, judged, limits))
     return tuple(gates)
 

@@ -87,6 +87,22 @@ class SpeedLimits(_Value):
     """How much slower than the champion a graph may be."""
 
     max_ratio: float = Field(default=1.5, gt=0)
+    max_outlook_ratio: float = Field(
+        default=25.0,
+        gt=1,
+        description="A call with intervals and outlook over one without, of the same graph.",
+    )
+
+
+class IntervalLimits(_Value):
+    """How often intervals must hold what they should."""
+
+    min_group_coverage: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="Share of ten groups of test rows whose observed rate lies in the interval.",
+    )
 
 
 class SuspicionLimits(_Value):
@@ -105,6 +121,7 @@ class Limits(_Value):
     leakage: LeakageLimits = LeakageLimits()
     fairness: FairnessLimits = FairnessLimits()
     parity: ParityLimits = ParityLimits()
+    intervals: IntervalLimits = IntervalLimits()
     speed: SpeedLimits = SpeedLimits()
     suspicion: SuspicionLimits = SuspicionLimits()
 

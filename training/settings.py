@@ -31,6 +31,10 @@ class TrainingSettings(BaseSettings):
     background_rows: int = Field(default=5000, ge=1)
     """Training rows that are kept for explanations and for the parity check (`KEEPGROW_TRAINING_BACKGROUND_ROWS`)."""
 
+    uplift_bags: int = Field(default=12, ge=2)
+    """Resamples of accounts whose trees make an uplift head; their spread is its standard error, so fewer are faster
+    and rougher (`KEEPGROW_TRAINING_UPLIFT_BAGS`)."""
+
     def threads(self, rows: int) -> int:
         """Return how many threads LightGBM takes for *rows* training rows."""
         if self.num_threads:

@@ -23,17 +23,22 @@ from training.evaluation.scrutiny import scrutinise
 from training.guards import require_events, require_no_leakage
 from training.heads.train import TrainedHead, train_head
 from training.labels import read_labels
+from training.outlook import train_outlook
+from training.outlook_sources import read_outlook_sources
+from training.outlook_values import Outlook
 from training.settings import TrainingSettings
 from training.splits import Split, split_by_time
 from training.trained import TrainedModels
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from training.heads.uplift.shrinkage import Prior
+    from training.outlook_sources import OutlookSources
     from training.tuning import Tuning
 
 
@@ -67,6 +72,8 @@ def train(
     settings: TrainingSettings | None = None,
     service: str = SERVICE_NAME,
     tuning: Tune | None = None,
+    features: Path | None = None,
+    priors: Mapping[tuple[str, str], Prior] | None = None,
 ) -> TrainedModels:
     """Train both heads on the data folder *data* with features from *store*, and judge them on later cutoffs.
 
@@ -79,6 +86,8 @@ def train(
         settings: Threads, resamples, background rows; from the environment if None.
         service: Name of the feature service.
         tuning: Looks for better boosting stages first, if given.
+        features: Folder of the built features, from which the health trajectory is labelled; without it there is none.
+        priors: Declared effects by (action, outcome), to which uplift is shrunk; sceptical ones if not given.
 
     Raises:
         TooLittleDataError: Too few cutoffs, accounts or events; the message says what would be enough.
@@ -109,6 +118,15 @@ def train(
         split,
         definitions if tuned is None else tuned.definitions,
         dataset=load_dataset_info(data),
+        sources=read_outlook_sources(
+            data,
+            store,
+            rows,
+            definitions,
+            features=features,
+            priors=priors or {},
+            progress=progress,
+        ),
         **chosen,
     )
     if tuned is not None:
@@ -125,6 +143,7 @@ def train_on(
     seed: int,
     settings: TrainingSettings,
     progress: Callable[[str], None] = _silent,
+    sources: OutlookSources | None = None,
 ) -> TrainedModels:
     """Train and judge both heads on a training set that is already in memory; see `train`.
 
@@ -136,6 +155,7 @@ def train_on(
         seed: Seed of everything random.
         settings: Threads, resamples, background rows.
         progress: Called with a sentence a step.
+        sources: What the outlook is learnt from; None trains the heads alone.
     """
     parts = rows.parts(split, definitions)
     require_events(parts, definitions)
@@ -185,6 +205,19 @@ def train_on(
         samples=settings.bootstrap_samples,
         seed=seed,
     )
+    outlook = Outlook()
+    if sources is not None:
+        outlook = train_outlook(
+            trained,
+            rows,
+            parts,
+            split,
+            sources,
+            definitions=definitions,
+            seed=seed,
+            settings=settings,
+            progress=progress,
+        )
     return TrainedModels(
         heads=tuple(trained[head].head for head in HEADS),
         contract=rows.contract,
@@ -195,6 +228,7 @@ def train_on(
             "bootstrap": {"samples": settings.bootstrap_samples, "confidence": 0.95, "resampled": "accounts"},
             "data": _data_facts(rows, parts, split, definitions),
             **scrutiny,
+            **outlook.metrics,
         },
         thresholds=thresholds,
         background=_background(parts.refit.matrix, settings.background_rows, seed),
@@ -212,6 +246,7 @@ def train_on(
         dataset=dataset,
         data_hash=rows.hash,
         seed=seed,
+        outlook=outlook,
     )
 
 

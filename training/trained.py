@@ -5,8 +5,10 @@ It is a value: nothing here trains, reads or writes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from training.outlook_values import Outlook
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +41,7 @@ class TrainedModels:
         dataset: Facts about the data folder.
         data_hash: `sha256:` digest of the raw tables and the feature rows that were read.
         seed: The seed that was used.
+        outlook: Intervals, support, and all that lies beyond probabilities by horizon; nothing of it if not trained.
     """
 
     heads: tuple[HazardHead, ...]
@@ -53,6 +56,7 @@ class TrainedModels:
     dataset: DatasetInfo
     data_hash: str
     seed: int
+    outlook: Outlook = field(default_factory=Outlook)
 
     def head(self, name: HeadName) -> HazardHead:
         """Return the head called *name*.

@@ -5,6 +5,7 @@ What does not fit is refused here, when the service starts, and never found out 
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,19 +14,21 @@ import numpy as np
 import onnxruntime as ort
 from pydantic import ValidationError
 
-from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, SCHEMA_VERSION, Head, Manifest
+from serving.bundle.checks import EXPLAIN_NAME, INTERVALS_NAME, OUTLOOK_NAME, check_encodings, check_graph
+from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, SCHEMA_VERSION, Manifest
+from serving.bundle.outputs import Outputs, contributions_output, interval_outputs, outlook_outputs
 from serving.bundle.store import describe_bundle, find_bundle
 from serving.errors import BundleError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from serving.bundle.manifest import AmountOutput, LongHorizon
+
 __all__ = ["Bundle", "Outputs", "find_bundle", "load_bundle", "read_manifest"]
 
-EXPLAIN_NAME = "explain"
 _LOG_ERRORS_ONLY = 3
 _TENSOR_BYTES = 16 << 20  # the largest intermediate tensor of one call; larger calls are cut into chunks
 _MAX_CHUNK_ROWS = 4096
@@ -35,17 +38,14 @@ _YES, _NO = np.array(True), np.array(False)
 
 
 @dataclass(frozen=True, slots=True)
-class Outputs:
-    """What the graph says of n accounts.
+class _Plan:
+    """What one combination of switches asks of the graph, and how many rows a call may have."""
 
-    Attributes:
-        probabilities: Per head, float64 of shape (n, horizons of the head).
-        contributions: Float32 of shape (n, model features), additive contributions in log-odds to the score
-            head's probability at the scored horizon; None if they were not asked for.
-    """
-
-    probabilities: dict[str, NDArray[np.float64]]
-    contributions: NDArray[np.float32] | None
+    names: list[str]
+    switches: dict[str, NDArray[np.bool_]]
+    chunk_rows: int
+    intervals: bool
+    outlook: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +62,8 @@ class Bundle:
         contributions_output: The output with contributions.
         chunk_rows: Rows a call of the graph without contributions, so that no tensor is larger than 16 MiB.
         explained_chunk_rows: The same with contributions.
+        interval_chunk_rows: The same with intervals.
+        outlook_chunk_rows: The same with the outlook.
     """
 
     path: Path
@@ -73,42 +75,116 @@ class Bundle:
     contributions_output: str
     chunk_rows: int
     explained_chunk_rows: int
-    _names: list[str] = field(init=False, repr=False)
+    interval_chunk_rows: int
+    outlook_chunk_rows: int
+    _plans: dict[tuple[bool, bool, bool], _Plan] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """List the graph's outputs once."""
-        object.__setattr__(self, "_names", [*self.outputs.values(), self.contributions_output])
+        """Plan once what each combination of switches asks of the graph."""
+        plans = {switches: self._plan(*switches) for switches in itertools.product((False, True), repeat=3)}
+        object.__setattr__(self, "_plans", plans)
 
-    def run(self, matrix: NDArray[np.float64], *, contributions: bool) -> Outputs:
+    @property
+    def has_intervals(self) -> bool:
+        """Whether every head has an interval."""
+        return bool(interval_outputs(self.manifest))
+
+    @property
+    def has_outlook(self) -> bool:
+        """Whether there is a long horizon, an amount, a trajectory or an effect."""
+        return bool(outlook_outputs(self.manifest))
+
+    def run(
+        self,
+        matrix: NDArray[np.float64],
+        *,
+        contributions: bool,
+        intervals: bool = False,
+        outlook: bool = False,
+    ) -> Outputs:
         """Run the graph; memory is bounded whatever the number of rows.
 
         Args:
             matrix: Float64, shape (n, model features), columns in contract order, missing is NaN.
             contributions: Whether contributions are wanted; without them the graph does a quarter less work.
+            intervals: Whether the ends of intervals are wanted.
+            outlook: Whether long horizon, amount, trajectory and effects are wanted.
 
         Raises:
             ValueError: *matrix* has another number of columns.
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:  # noqa: PLR2004 -- rows and columns
             raise ValueError(f"the matrix has shape {matrix.shape}; it should have {self.n_features} columns")
-        names = self._names if contributions else self._names[:-1]
-        size = self.explained_chunk_rows if contributions else self.chunk_rows
-        explain = _YES if contributions else _NO
+        plan = self._plans[contributions, intervals, outlook]
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-        if len(matrix) <= size:
-            arrays = self.session.run(names, {self.manifest.input_name: matrix, EXPLAIN_NAME: explain})
+        name = self.manifest.input_name
+        if not len(matrix):  # ONNX Runtime can't multiply stacks of no matrices
+            nothing = np.full((1, self.n_features), np.nan)
+            arrays = [found[:0] for found in self.session.run(plan.names, {name: nothing, **plan.switches})]
+        elif len(matrix) <= plan.chunk_rows:
+            arrays = self.session.run(plan.names, {name: matrix, **plan.switches})
         else:
             parts = [
-                self.session.run(
-                    names,
-                    {self.manifest.input_name: matrix[start : start + size], EXPLAIN_NAME: explain},
-                )
-                for start in range(0, len(matrix), size)
+                self.session.run(plan.names, {name: matrix[start : start + plan.chunk_rows], **plan.switches})
+                for start in range(0, len(matrix), plan.chunk_rows)
             ]
             arrays = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        probabilities = dict(zip(self.outputs, arrays, strict=False))
+        rest = len(probabilities)
+        if not (plan.intervals or plan.outlook):
+            return Outputs(probabilities, arrays[rest] if contributions else None)
+        return self._outputs(dict(zip(plan.names, arrays, strict=True)), plan, contributions=contributions)
+
+    def _outputs(
+        self, arrays: dict[str, NDArray[np.float64]], plan: _Plan, *, contributions: bool
+    ) -> Outputs:
+        manifest = self.manifest
+        explained: Any = arrays[self.contributions_output] if contributions else None
+
+        def column(part: LongHorizon | AmountOutput | None) -> NDArray[np.float64] | None:
+            return arrays[part.output][:, 0] if plan.outlook and part is not None else None
+
+        effects = manifest.effects if plan.outlook else None
+        trajectory = manifest.trajectory if plan.outlook else None
         return Outputs(
-            probabilities=dict(zip(self.outputs, arrays, strict=False)),
-            contributions=arrays[-1] if contributions else None,
+            probabilities={head: arrays[output] for head, output in self.outputs.items()},
+            contributions=explained,
+            low={head.name: arrays[str(head.low_output)] for head in manifest.heads}
+            if plan.intervals
+            else None,
+            high={head.name: arrays[str(head.high_output)] for head in manifest.heads}
+            if plan.intervals
+            else None,
+            long_horizon=column(manifest.long_horizon),
+            extra_mrr_ratio=column(manifest.amount),
+            trajectory=None if trajectory is None else arrays[trajectory.output],
+            effects=None if effects is None else arrays[effects.output],
+            effect_errors=None if effects is None else arrays[effects.errors_output],
+        )
+
+    def _plan(self, contributions: bool, intervals: bool, outlook: bool) -> _Plan:
+        sizes = [self.chunk_rows]
+        names = list(self.outputs.values())
+        switches = {EXPLAIN_NAME: _YES if contributions else _NO}
+        if contributions:
+            names.append(self.contributions_output)
+            sizes.append(self.explained_chunk_rows)
+        if self.has_intervals:
+            switches[INTERVALS_NAME] = _YES if intervals else _NO
+        if self.has_outlook:
+            switches[OUTLOOK_NAME] = _YES if outlook else _NO
+        if intervals and self.has_intervals:
+            names += [name for name, _ in interval_outputs(self.manifest)]
+            sizes.append(self.interval_chunk_rows)
+        if outlook and self.has_outlook:
+            names += [name for name, _ in outlook_outputs(self.manifest)]
+            sizes.append(self.outlook_chunk_rows)
+        return _Plan(
+            names=names,
+            switches=switches,
+            chunk_rows=min(sizes),
+            intervals=intervals and self.has_intervals,
+            outlook=outlook and self.has_outlook,
         )
 
     def run_explained(self, matrix: NDArray[np.float64]) -> Outputs:
@@ -118,8 +194,13 @@ class Bundle:
     def warm_up(self) -> None:
         """Run the graph a few times, so that the first caller does not pay for its first allocations."""
         for rows in _WARM_UP_ROWS:
-            for contributions in (True, False):
-                self.run(np.full((rows, self.n_features), np.nan), contributions=contributions)
+            for everything in (True, False):
+                self.run(
+                    np.full((rows, self.n_features), np.nan),
+                    contributions=everything,
+                    intervals=everything,
+                    outlook=everything,
+                )
 
 
 def load_bundle(source: Path | str) -> Bundle:
@@ -134,12 +215,15 @@ def load_bundle(source: Path | str) -> Bundle:
     """
     path = find_bundle(source) if isinstance(source, str) else source
     manifest = read_manifest(path)
-    _check_encodings(manifest, path)
+    check_encodings(manifest, path)
     session = _open(path / GRAPH_FILE)
-    _check_graph(session, manifest, path / GRAPH_FILE)
+    check_graph(session, manifest, path / GRAPH_FILE)
     facts = session.get_modelmeta().custom_metadata_map
     width = len(manifest.contract.model_features)
-    row_bytes = int(facts.get("row_bytes", _UNKNOWN_ROW_BYTES))
+
+    def rows(fact: str) -> int:
+        return _rows_that_fit(int(facts.get(fact, _UNKNOWN_ROW_BYTES)))
+
     tag = describe_bundle(path).tag if (path / "model.yaml").is_file() else f"{path.parent.name}:{path.name}"
     return Bundle(
         path=path,
@@ -148,9 +232,11 @@ def load_bundle(source: Path | str) -> Bundle:
         session=session,
         n_features=width,
         outputs={head.name: head.output for head in manifest.heads},
-        contributions_output=_contributions_output(manifest),
-        chunk_rows=_rows_that_fit(row_bytes),
-        explained_chunk_rows=_rows_that_fit(int(facts.get("explained_row_bytes", _UNKNOWN_ROW_BYTES))),
+        contributions_output=contributions_output(manifest),
+        chunk_rows=rows("row_bytes"),
+        explained_chunk_rows=rows("explained_row_bytes"),
+        interval_chunk_rows=rows("interval_row_bytes"),
+        outlook_chunk_rows=rows("outlook_row_bytes"),
     )
 
 
@@ -179,15 +265,6 @@ def read_manifest(path: Path) -> Manifest:
         raise BundleError(f"{file}: {breaches}") from error
 
 
-def _contributions_output(manifest: Manifest) -> str:
-    name = manifest.head(manifest.score_head).contributions_output
-    if name is None:
-        raise BundleError(
-            f"head {manifest.score_head!r} has no contributions output; the bundle can't give reasons"
-        )
-    return name
-
-
 def _rows_that_fit(bytes_a_row: int) -> int:
     return max(1, min(_MAX_CHUNK_ROWS, _TENSOR_BYTES // max(1, bytes_a_row)))
 
@@ -205,71 +282,3 @@ def _open(file: Path) -> ort.InferenceSession:
         return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base below Exception
         raise BundleError(f"{file}: ONNX Runtime can't open it: {error}") from error
-
-
-def _check_encodings(manifest: Manifest, path: Path) -> None:
-    strings = {feature.name for feature in manifest.contract.model_features if feature.dtype == "String"}
-    encoded = {encoding.feature for encoding in manifest.encodings}
-    for name in sorted(strings - encoded):
-        raise BundleError(f"{path / MANIFEST_FILE}: string feature {name!r} has no encoding")
-    for name in sorted(encoded - strings):
-        raise BundleError(
-            f"{path / MANIFEST_FILE}: {name!r} has an encoding but is no string feature of the model"
-        )
-
-
-def _check_graph(session: ort.InferenceSession, manifest: Manifest, file: Path) -> None:
-    features = [feature.name for feature in manifest.contract.model_features]
-    inputs = session.get_inputs()
-    if [value.name for value in inputs] != [manifest.input_name]:
-        raise BundleError(
-            f"{file}: needs inputs {[value.name for value in inputs]}; the manifest says "
-            f"{manifest.input_name!r}"
-        )
-    if inputs[0].type != "tensor(double)":
-        raise BundleError(f"{file}: input {manifest.input_name!r} is {inputs[0].type}, not tensor(double)")
-    if EXPLAIN_NAME not in {value.name for value in session.get_overridable_initializers()}:
-        raise BundleError(f"{file}: has no optional input {EXPLAIN_NAME!r}")
-    named = session.get_modelmeta().custom_metadata_map.get("features", "").split("\n")
-    for column, (ours, theirs) in enumerate(zip(features, named, strict=False)):
-        if ours != theirs:
-            raise BundleError(
-                f"{file}: column {column} of the graph is {theirs!r}; the feature contract has {ours!r}"
-            )
-    if len(named) != len(features):
-        odd = named[len(features)] if len(named) > len(features) else features[len(named)]
-        raise BundleError(
-            f"{file}: the graph names {len(named)} columns, the feature contract {len(features)} model "
-            f"features; the first without a partner is {odd!r}"
-        )
-    if inputs[0].shape[1] != len(features):
-        raise BundleError(
-            f"{file}: takes {inputs[0].shape[1]} columns; the contract has {len(features)} features"
-        )
-    expected: list[tuple[str, int, str]] = [
-        (head.output, len(head.horizons_days), "tensor(double)") for head in manifest.heads
-    ]
-    expected.append((_contributions_output(manifest), len(features), "tensor(float)"))
-    _check_outputs(session.get_outputs(), expected, file)
-    _check_score_head(manifest.heads, manifest, file)
-
-
-def _check_outputs(outputs: Sequence[Any], expected: Sequence[tuple[str, int, str]], file: Path) -> None:
-    found = {value.name: value for value in outputs}
-    for name, width, kind in expected:
-        if name not in found:
-            raise BundleError(f"{file}: has no output {name!r}; it has {sorted(found)}")
-        if found[name].type != kind or found[name].shape[-1] != width:
-            raise BundleError(
-                f"{file}: output {name!r} is {found[name].type} with {found[name].shape[-1]} columns; "
-                f"the manifest says {kind} with {width}"
-            )
-
-
-def _check_score_head(heads: Sequence[Head], manifest: Manifest, file: Path) -> None:
-    for head in heads:
-        if head.name == manifest.score_head and manifest.score_horizon_days not in head.horizons_days:
-            raise BundleError(
-                f"{file}: head {head.name!r} has no horizon of {manifest.score_horizon_days} "
-                "days, which the score needs"
-            )

@@ -57,7 +57,8 @@ class Head(_Value):
     The graph's output `output` has shape (accounts, len(horizons)) and holds probabilities that never fall
     from one horizon to the next. If `contributions_output` is set, that output has shape (accounts, model
     features) and holds each feature's additive contribution in log-odds to the probability of the scored
-    horizon.
+    horizon. If `low_output` and `high_output` are set, they have the shape of `output` and hold the ends of each
+    probability's central interval.
     """
 
     name: Literal["churn", "upsell"]
@@ -70,6 +71,11 @@ class Head(_Value):
     )
     contributions_output: str | None = None
     contributions_method: str | None = None
+    low_output: str | None = None
+    high_output: str | None = None
+    interval_level: float | None = Field(
+        default=None, gt=0, lt=1, description="Nominal coverage of the interval, 0.9 for 90 %."
+    )
 
 
 class Encoding(_Value):
@@ -77,6 +83,63 @@ class Encoding(_Value):
 
     feature: str
     categories: tuple[str, ...]
+
+
+class SupportValues(_Value):
+    """The region that training covered: a range and a weight per model feature; None is a range without an end.
+
+    A row is unlike the training data when the weight of its features outside their range is above `limit`.
+    """
+
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    weight: tuple[float, ...]
+    limit: float
+
+
+class LongHorizon(_Value):
+    """An output of shape (accounts, 1): the probability of a head's event within `days`, beyond its horizons."""
+
+    head: Literal["upsell"] = "upsell"
+    output: str = "upsell_long"
+    days: int = Field(gt=0)
+
+
+class AmountOutput(_Value):
+    """An output of shape (accounts, 1): expected extra MRR if the account expands, as a share of its MRR."""
+
+    output: str = "extra_mrr_ratio"
+
+
+class TrajectoryOutput(_Value):
+    """An output of shape (accounts, classes): probabilities of where health goes within `days`; rows sum to 1."""
+
+    output: str = "trajectory"
+    classes: tuple[str, ...] = ("improving", "stable", "declining")
+    days: int = Field(gt=0)
+
+
+class Effect(_Value):
+    """One column of the effects: what taking `action` changes in the probability of `outcome`."""
+
+    action: str = Field(description="As logged in the table `treatments`.")
+    outcome: Literal["retained", "expanded"]
+    learner: str = Field(
+        description="Which learner grew its trees; `none` if it does not tell accounts apart."
+    )
+    basis: Literal["uplift", "prior"] = Field(
+        description="`uplift` if it learnt from draws, `prior` if it is the declared prior alone."
+    )
+    draws: int = Field(ge=0, description="Draws of the action, both arms.")
+
+
+class Effects(_Value):
+    """Two outputs of shape (accounts, columns): effects of actions within `window_days`, and standard errors."""
+
+    output: str = "effects"
+    errors_output: str = "effect_errors"
+    window_days: int = Field(gt=0)
+    columns: tuple[Effect, ...] = Field(min_length=1)
 
 
 class TrainingWindow(_Value):
@@ -115,8 +178,9 @@ class Manifest(_Value):
 
     The graph's one input is `input_name`, float64 of shape (accounts, number of model features), columns in
     the order of `contract.model_features`; missing is NaN, a bool is 0 or 1, a string is encoded by
-    `encodings`. The optional input `explain` (a bool, true if it is not given) says whether contributions are
-    computed.
+    `encodings`. Optional inputs, bools that are true if not given, say what is computed besides probabilities:
+    `explain` contributions, `intervals` the ends of intervals, `outlook` all outputs of `long_horizon`, `amount`,
+    `trajectory` and `effects`. What is switched off has no rows. A bundle that has nothing of a kind lacks its input.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -136,12 +200,29 @@ class Manifest(_Value):
     )
     parity: Parity
     provenance: Provenance
+    support: SupportValues | None = None
+    long_horizon: LongHorizon | None = None
+    amount: AmountOutput | None = None
+    trajectory: TrajectoryOutput | None = None
+    effects: Effects | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
         if self.contract.hash != self.contract_hash:
             raise ValueError("contract_hash is not the hash of contract")
         require_cover(self.tiers)
+        for head in self.heads:
+            if (head.low_output is None) != (head.high_output is None):
+                raise ValueError(
+                    f"head {head.name!r} has one end of its interval; it should have both or none"
+                )
+        if self.support is not None:
+            width = len(self.contract.model_features)
+            ends = (self.support.low, self.support.high, self.support.weight)
+            if any(len(values) != width for values in ends):
+                raise ValueError(
+                    f"support should have one range and weight for each of {width} model features"
+                )
         return self
 
     def head(self, name: str) -> Head:

@@ -68,6 +68,13 @@ def test_heads_stand_in_order_and_an_unknown_one_is_an_error(models):
         models.head("growth")
 
 
+def test_heads_alone_are_trained_without_sources(models):
+    """Training on rows in memory without further sources gives heads, and nothing beyond them."""
+    assert not models.outlook.uncertainty
+    assert not models.outlook.has_outputs
+    assert "uplift" not in models.metrics
+
+
 def test_every_figure_has_its_baselines_and_interval(models):
     """Each head and horizon shows ours and three baselines; intervals hold their values; the dictionary is JSON."""
     metrics = json.loads(json.dumps(models.metrics, allow_nan=False))

@@ -53,13 +53,14 @@ def hazards(matrix):
     return 1 / (1 + np.exp(-np.column_stack([churn, upsell])))
 
 
-def world(accounts=400, seed=3, leak=False):
+def world(accounts=400, seed=3, leak=False, months_told=4):
     """Return a training set in which `risk` raises churn, `need` upsell, and the rest says nothing.
 
     Args:
         accounts: Accounts at each cutoff.
         seed: Seed.
         leak: Whether `noise` holds the time to churn.
+        months_told: Months after a cutoff in which events happen.
     """
     rng = np.random.default_rng(seed)
     cutoffs = np.array(SPLIT.cutoffs, dtype="datetime64[D]")
@@ -76,7 +77,7 @@ def world(accounts=400, seed=3, leak=False):
     matrix[rng.random(rows) < 0.05, 2] = np.nan
     months = rng.geometric(hazards(matrix).T).T
     event = 30.0 * (months - rng.random((rows, 2)))
-    event[months > 4] = np.inf
+    event[months > months_told] = np.inf
     if leak:
         matrix[:, 2] = np.where(np.isinf(event[:, 0]), 999.0, event[:, 0])
     moment = np.repeat(cutoffs, accounts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.card.judged import judged_tables, remarks
+from training.card.outlook_sections import outlook_sections
 from training.card.plots import plots_of
 from training.card.sections import sections_of
 from training.card.values import CardFacts, Figure, HeadFacts, HorizonFacts, ModelFigures
@@ -71,13 +72,7 @@ def card_facts(manifest: Manifest) -> CardFacts:
         ),
         n_features=len(manifest.contract.model_features),
         explanations=explanations,
-        parity=(
-            f"The served ONNX graph and LightGBM differ by at most {manifest.parity.max_abs_difference:.1e} "
-            "in "
-            f"probability on {manifest.parity.rows:,} rows that include every split threshold and missing "
-            "values; more "
-            f"than {manifest.parity.tolerance:.0e} would have been refused."
-        ),
+        parity=_parity(manifest),
         limits=limits_of(manifest, heads, explanations),
         hashes={
             "feature contract": manifest.contract_hash,
@@ -88,9 +83,24 @@ def card_facts(manifest: Manifest) -> CardFacts:
             "seed": str(provenance.seed),
             "libraries": ", ".join(f"{name} {version}" for name, version in provenance.libraries.items()),
         },
-        sections=sections_of(manifest.metrics),
+        sections=(*outlook_sections(manifest.metrics), *sections_of(manifest.metrics)),
         score_horizon=f"{manifest.score_horizon_days}d",
     )
+
+
+def _parity(manifest: Manifest) -> str:
+    parity, further = manifest.parity, manifest.metrics.get("outlook_parity")
+    text = (
+        f"The served ONNX graph and LightGBM differ by at most {parity.max_abs_difference:.1e} in probability on "
+        f"{parity.rows:,} rows that include every split threshold and missing values; more than "
+        f"{parity.tolerance:.0e} would have been refused."
+    )
+    if further:
+        text += (
+            f" Intervals and all further outputs differ by at most {max(further['largest'].values()):.1e} on "
+            f"{further['rows']:,} such rows."
+        )
+    return text
 
 
 def _head(name: str, definition: str, entry: Mapping[str, Any], ceilings: Mapping[str, Any]) -> HeadFacts:

@@ -5,7 +5,7 @@ A plot is a value; the template turns it into inline SVG whose colours come from
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -135,6 +135,13 @@ def curve_plot(name: str, curve: Mapping[str, Any]) -> Plot:
     straight = scale.path((xs[0], xs[-1]), (ys[0], ys[-1]))
     labels = (str(curve.get("x_label", "")), str(curve.get("y_label", "")))
     return _line(scale, curve, name, str(curve.get("caption", "")), labels, straight)
+
+
+def reliability_plot(title: str, bins: Sequence[Mapping[str, float]]) -> Plot:
+    """Return observed against predicted of groups of equal size, without intervals; *bins* holds one at least."""
+    plain = [{**point, "low": point["observed"], "high": point["observed"]} for point in bins]
+    caption = f"{len(bins)} groups of equal size; on the dashed line, things happen as often as predicted."
+    return replace(_reliability(plain), title=title, caption=caption)
 
 
 def _line(

@@ -20,9 +20,6 @@ TITLES = {
     "fairness": "Fairness",
     "robustness": "Robustness",
     "ablations": "Ablations",
-    "uncertainty": "Uncertainty and coverage",
-    "uplift": "Uplift",
-    "trajectory": "Health trajectory",
     "tuning": "Tuning",
     "leakage": "Leakage checks",
     "gates": "Gates",
@@ -42,13 +39,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One piece of a section: a heading, then facts, a table, a plot or a text; what is empty is not shown."""
+    """One piece of a section: a heading, then facts, a table, plots or a text; what is empty is not shown."""
 
     heading: str = ""
     text: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
-    plot: Plot | None = None
+    plots: tuple[Plot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def sections_of(metrics: Mapping[str, Any]) -> tuple[Section, ...]:
 def blocks_of(value: Any, heading: str = "", depth: int = 0) -> list[Block]:  # noqa: ANN401 - any JSON
     """Return *value*, any JSON, as blocks under *heading*."""
     if is_curve(value):
-        return [Block(plot=curve_plot(heading or "Curve", value))]
+        return [Block(plots=(curve_plot(heading or "Curve", value),))]
     if is_leaf(value):
         return [Block(heading=heading, text=leaf_text(value))]
     if depth >= _MOST_DEPTH:
@@ -175,4 +172,13 @@ def _as_table(value: Any) -> Table | None:  # noqa: ANN401 - any JSON
         caption=f"and {more} more" if more > 0 else "",
         header=tuple(header if isinstance(value, list) else ["", *header]),
         rows=tuple(rows),
+    )
+
+
+def missing_block(heading: str, found: Mapping[str, Any]) -> Block:
+    """Return the block of a part that was left out or not measured: the sentence that says why."""
+    told = found.get("left_out")
+    return Block(
+        heading=heading,
+        text=f"Left out. {told}" if told else str(found.get("unmeasured", "Not measured.")),
     )

@@ -14,9 +14,9 @@ OURS = "keepgrow"
 PURPOSE = (
     "It tells, for every customer account of a SaaS product, how likely the account is to leave and how "
     "likely it is to "
-    "buy more, so that people can look at the right accounts first and say why. It ranks and explains; it "
-    "does not say "
-    "what an action would change, and it is not meant for decisions about natural persons."
+    "buy more, so that people can look at the right accounts first and say why. What an action would change "
+    "is told apart from that, and only where draws or declared priors say so. It is not meant for decisions "
+    "about natural persons."
 )
 SYNTHETIC = (
     "The data is synthetic: a simulation made it. Figures on it show that the method works, and say nothing "

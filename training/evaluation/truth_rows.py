@@ -18,6 +18,7 @@ from training.encoding import encode
 from training.errors import DatasetError
 from training.evaluation.baselines import Column
 from training.evaluation.ceilings import TruthRows, ceiling
+from training.evaluation.coverage import coverage_of_truth
 from training.evaluation.segments import mrr_of
 from training.evaluation.thresholds import Threshold
 from training.labels import read_labels
@@ -126,6 +127,11 @@ def judge_against_truth(
                 samples=samples,
                 seed=trained.seed,
             )
+            sure = trained.outlook.uncertainty.get(head.name)
+            if sure is not None:
+                low, high = (end[:, index] for end in sure.interval(test.matrix))
+                true = test.truth[f"{head.name}_probability_{horizon}d"].to_numpy(dtype=np.float64)
+                judged[f"{horizon}d"]["interval_holds_truth"] = round(coverage_of_truth(true, low, high), 6)
         found[head.name] = judged
     return found
 

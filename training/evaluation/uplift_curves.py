@@ -8,7 +8,7 @@ logs whose treatment chance differs between accounts are read rightly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -163,6 +163,25 @@ def qini_coefficient(
     curve = Curve.of(rows, score, weight)
     qini = curve.qini()
     return np.asarray(_area(qini, curve.share) - 0.5 * qini[:, -1], dtype=np.float64)
+
+
+def qini_points(rows: UpliftRows, score: NDArray[np.float64], points: int = 21) -> dict[str, Any]:
+    """Return Radcliffe's Qini curve at *points* even shares, for a drawing: `x`, `y` and labels.
+
+    Args:
+        rows: n draws.
+        score: Shape (n,), higher means treat first.
+        points: How many, both ends included.
+    """
+    curve = Curve.of(rows, score)
+    shares = np.linspace(0.0, 1.0, points)
+    return {
+        "x": np.round(shares, 4).tolist(),
+        "y": np.round(np.interp(shares, curve.share[0], curve.qini()[0]), 6).tolist(),
+        "x_label": "share acted on, best first",
+        "y_label": "gain an account",
+        "caption": "Gain in the outcome an account as more are acted on; the dashed line is a random order.",
+    }
 
 
 def uplift_at(

@@ -17,7 +17,12 @@ from training.evaluation.policy_value import (
     random_policy,
 )
 from training.evaluation.uplift_calibration import calibration_bins, calibration_error
-from training.evaluation.uplift_curves import UpliftRows, qini_coefficient, ranking_figures
+from training.evaluation.uplift_curves import (
+    UpliftRows,
+    qini_coefficient,
+    qini_points,
+    ranking_figures,
+)
 from training.evaluation.uplift_quadrants import assign, quadrant_shares
 
 if TYPE_CHECKING:
@@ -59,6 +64,7 @@ def head_figures(
         "ranking": {
             name: figure.as_dict() for name, figure in ranking_figures(judged, effect, bootstrap).items()
         },
+        "qini_curve": qini_points(judged, effect) if np.ptp(effect) > 0 else None,
         "qini_of_propensity_ranking": bootstrap.estimate(
             lambda weight: qini_coefficient(judged, propensity, weight)
         ).as_dict(),

@@ -30,6 +30,9 @@ from training.export.code_version import code_version, library_versions
 from training.export.contributions import METHOD
 from training.export.errors import ExportError
 from training.export.graph import INPUT_NAME, BundleGraph, build_graph, contributions_output
+from training.export.outlook_manifest import interval_fields, outlook_fields
+from training.export.outlook_parity import OUTLOOK_SHARE, check_outlook_parity
+from training.export.outlook_parity import TOLERANCE as OUTLOOK_TOLERANCE
 from training.export.parity import ROWS, check_parity, measure_fidelity
 
 if TYPE_CHECKING:
@@ -92,7 +95,13 @@ def export_bundle(
     graph, fidelity = _graph_and_fidelity(trained, names)
     data = graph.serialized()
     parity = check_parity(data, trained.heads, trained.background, seed=trained.seed, rows=parity_rows)
-    manifest = _manifest(trained, fidelity, parity, trained_at, code if code is not None else code_version())
+    further: dict[str, Any] = {
+        "rows": max(1, parity_rows // OUTLOOK_SHARE),
+        "tolerance": OUTLOOK_TOLERANCE,
+    }
+    further["largest"] = check_outlook_parity(data, trained, rows=further["rows"])
+    told = {"explanations": fidelity.to_dict(), **({"outlook_parity": further} if further["largest"] else {})}
+    manifest = _manifest(trained, told, parity, trained_at, code if code is not None else code_version())
     facts = card_facts(manifest)
     files = {
         GRAPH_FILE: data,
@@ -180,7 +189,12 @@ def _graph_and_fidelity(trained: TrainedModels, names: list[str]) -> tuple[Bundl
     held = min(_FIDELITY_ROWS, int(len(order) * _FIDELITY_SHARE))
     background = trained.background[np.sort(order[held : held + _BACKGROUND_ROWS])]
     graph = build_graph(
-        trained.heads, names, background=background, score_head=SCORE_HEAD, score_horizon_days=days
+        trained.heads,
+        names,
+        background=background,
+        score_head=SCORE_HEAD,
+        score_horizon_days=days,
+        outlook=trained.outlook,
     )
     fidelity = measure_fidelity(
         graph,
@@ -194,7 +208,7 @@ def _graph_and_fidelity(trained: TrainedModels, names: list[str]) -> tuple[Bundl
 
 
 def _manifest(
-    trained: TrainedModels, fidelity: Fidelity, parity: Parity, trained_at: dt.datetime, code: str
+    trained: TrainedModels, told: dict[str, Any], parity: Parity, trained_at: dt.datetime, code: str
 ) -> Manifest:
     definitions = trained.definitions
     return Manifest(
@@ -218,6 +232,7 @@ def _manifest(
                 ),
                 contributions_output=contributions_output(head.name) if head.name == SCORE_HEAD else None,
                 contributions_method=METHOD if head.name == SCORE_HEAD else None,
+                **interval_fields(trained.outlook, head.name),
             )
             for head in trained.heads
         ),
@@ -225,7 +240,7 @@ def _manifest(
         score_horizon_days=definitions.score_horizon_days,
         tiers=definitions.tiers,
         window=trained.window,
-        metrics=_finite({**trained.metrics, "explanations": fidelity.to_dict()}),
+        metrics=_finite({**trained.metrics, **told}),
         parity=parity,
         provenance=Provenance(
             dataset=trained.dataset.name,
@@ -237,6 +252,7 @@ def _manifest(
             seed=trained.seed,
             libraries=library_versions(),
         ),
+        **outlook_fields(trained.outlook),
     )
 
 

@@ -9,7 +9,7 @@ value minus its expected value, so a leaf of a curve has exact contributions, to
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,11 +30,13 @@ class Curve:
         tree: Tells the step, of m; its own leaf values and counts mean nothing.
         values: Shape (m, b), what a step adds to each booster's margin.
         expected: Shape (b,), the mean of that over the booster's training rows; the base value of TreeSHAP.
+        points: Shape (m,), a value of the feature in each step.
     """
 
     tree: Tree
     values: NDArray[np.float64]
     expected: NDArray[np.float64]
+    points: NDArray[np.float64]
 
     @property
     def feature(self) -> int:
@@ -60,14 +62,42 @@ def merge_trees(feature: int, forests: Sequence[Sequence[Tree]]) -> Curve:
     # A step holds its upper threshold, the last one everything above; a missing value comes after them.
     points = np.concatenate([thresholds, [np.inf, np.nan]])
     values = np.column_stack([_sums(trees, points) for trees in forests])
-    steps, missing = values[:-1], values[-1]
-    like_missing = np.flatnonzero((steps == missing).all(axis=1))
+    reached = np.array([leaves_at(tree, points) for tree in every])
+    like_missing = np.flatnonzero((reached[:, :-1] == reached[:, -1:]).all(axis=0))
     nan_step = int(like_missing[0]) if len(like_missing) else None
     return Curve(
         tree=_balanced_tree(feature, thresholds, nan_step),
-        values=values if nan_step is None else steps,
+        values=values if nan_step is None else values[:-1],
         expected=np.array([math.fsum(tree.expected_value for tree in trees) for trees in forests]),
+        points=points if nan_step is None else points[:-1],
     )
+
+
+def merged(trees: Sequence[Tree]) -> list[Tree]:
+    """Return fewer trees that add up to what *trees* do: those on one feature alone become one tree a feature."""
+    by_feature: dict[int, list[Tree]] = {}
+    rest = []
+    for tree in trees:
+        feature = only_feature(tree)
+        if feature is None:
+            rest.append(tree)
+        else:
+            by_feature.setdefault(feature, []).append(tree)
+    curves = [merge_trees(feature, [by_feature[feature]]) for feature in sorted(by_feature)]
+    return [replace(curve.tree, leaf_value=curve.values[:, 0]) for curve in curves] + rest
+
+
+def lookup_tree(feature: int, values: NDArray[np.float64], otherwise: float) -> Tree:
+    """Return a tree that gives `values[int(x)]` for a code x of 0 to below m, and *otherwise* for all else, NaN too.
+
+    Args:
+        feature: Column of the code.
+        values: Shape (m,).
+        otherwise: Of a code that is not known.
+    """
+    edges = np.nextafter(np.arange(len(values) + 1, dtype=np.float64), -np.inf)
+    leaves = np.concatenate([[otherwise], values, [otherwise]])
+    return replace(_balanced_tree(feature, edges, nan_step=0), leaf_value=leaves)
 
 
 def _sums(trees: Sequence[Tree], points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,9 +6,9 @@ What looks at one feature alone was merged into a curve a feature beforehand (`c
 walked once (`forest`). Measured with a bundle of 1,678 boosted trees, 215 after the merge, 69 features (one thread,
 processor time, a busy machine): one row with reasons takes 119 us before the merge, 59 after it; 500 rows 58 and 9 ms.
 
-The boolean input `explain` has a default (true) and need not be given. ONNX Runtime executes every node
-whichever outputs are asked for, so a caller who wants no contributions says `explain=False` and the branch is
-not run.
+The boolean inputs `explain`, `intervals` and `outlook` have a default (true) and need not be given. ONNX Runtime
+executes every node whichever outputs are asked for, so a caller who wants no contributions says `explain=False` and the
+branch is not run; so do the other two with what `interval_nodes` and `outlook_nodes` write.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from training.export.contributions import LeafTable, leaf_table
 from training.export.errors import ExportError
 from training.export.forest import make_forest
 from training.export.graph_nodes import (
-    INPUT_NAME,
-    GraphWriter,
-    composition_nodes,
+    column_of,
     contribution_nodes,
     contributions_output,
     hazard_nodes,
+    probability_nodes,
 )
+from training.export.graph_writer import INPUT_NAME, GraphWriter, Output
+from training.export.interval_nodes import interval_nodes
+from training.export.outlook_nodes import outlook_nodes
+from training.outlook_values import Outlook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +57,7 @@ class BundleGraph:
         boosted_trees: Trees of the boosters that they were merged from.
         leaves: Leaves of the explained trees and steps of the curves.
         leaves_without_background: Those that had to use path contributions; steps never do.
+        outlook_trees: Trees that are walked only for the outlook, merged.
     """
 
     model: onnx.ModelProto
@@ -63,6 +67,7 @@ class BundleGraph:
     boosted_trees: int
     leaves: int
     leaves_without_background: int
+    outlook_trees: int = 0
 
     def serialized(self) -> bytes:
         """Return the bytes of the ONNX file."""
@@ -77,13 +82,15 @@ def build_graph(
     background: NDArray[np.float64],
     score_head: str,
     score_horizon_days: int,
+    outlook: Outlook | None = None,
 ) -> BundleGraph:
     """Return one graph of all *heads*.
 
     Its input `features` is float64 of shape (n, len(features)); each head's output has the head's name,
     float64 of shape (n, horizons); `<score_head>_contributions` is float32 of shape (n, len(features)), empty
-    if `explain` is false. The graph's metadata names its columns (`features`, one a line) so that a
-    reader can check it against a contract, counts its trees, and tells the bytes a row of its largest tensor.
+    if `explain` is false. What *outlook* has comes beside them, empty if `intervals` or `outlook` is false. The
+    graph's metadata names its columns (`features`, one a line) so that a reader can check it against a contract,
+    counts its trees, and tells the bytes a row of its largest tensor.
 
     Args:
         heads: Trained heads.
@@ -92,9 +99,11 @@ def build_graph(
             averaged.
         score_head: The head that gets contributions.
         score_horizon_days: The horizon whose probability they explain.
+        outlook: Intervals and all that lies beyond probabilities by horizon; nothing of it if None.
 
     Raises:
-        ExportError: There is no such head or horizon, or a booster has another number of features.
+        ExportError: There is no such head or horizon, heads have different horizons, or a booster has another number
+            of features.
         UnsupportedTreeError: A booster has something that the graph can't say.
     """
     explained = next((head for head in heads if head.name == score_head), None)
@@ -106,24 +115,30 @@ def build_graph(
     boosters = forest.intervals[score_head][:shown]
     table = _contribution_table(forest, forest.trees_of(boosters), background)
     writer = GraphWriter()
-    hazards = hazard_nodes(writer, ordered, forest, len(features))
-    probabilities: dict[str, tuple[str, ...]] = {
-        head.name: composition_nodes(writer, head, hazards[head.name]) for head in ordered
-    }
+    hazard_nodes(writer, ordered, forest, len(features))
+    probability_nodes(writer, ordered)
+    writer.outputs += [Output(head.name, "accounts", len(head.horizons_days)) for head in heads]
     contribution_nodes(
         writer,
         explained,
         forest,
         table=table.values,
-        hazards=hazards[score_head][:shown],
-        probability=probabilities[score_head][shown - 1],
+        hazards=[column_of(ordered, 0, at) for at in range(shown)],
     )
+    further, more = outlook or Outlook(), {}
+    if further.uncertainty:
+        more["interval_row_bytes"] = interval_nodes(writer, ordered, forest, further.uncertainty)
+    outlook_trees = 0
+    if further.has_outputs:
+        more["outlook_row_bytes"], outlook_trees = outlook_nodes(writer, further, ordered, len(features))
     counts = {
         "trees": len(forest.curves) + len(forest.trees),
         "boosted_trees": forest.boosted_trees,
         **_row_bytes(forest, len(features), sum(map(len, forest.intervals.values())), shown, boosters),
+        **more,
+        "outlook_trees": outlook_trees,
     }
-    model = writer.model(heads, features, contributions_output(score_head), counts)
+    model = writer.model(features, counts)
     return BundleGraph(
         model=model,
         outputs=tuple(head.name for head in heads),
@@ -132,6 +147,7 @@ def build_graph(
         boosted_trees=forest.boosted_trees,
         leaves=len(table.values) + sum(len(curve.values) for curve in forest.curves),
         leaves_without_background=table.leaves_without_background,
+        outlook_trees=outlook_trees,
     )
 
 

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from training.export.errors import ExportError
+from training.export.graph_writer import GraphWriter, Output, pick_columns, split_columns
 from training.export.trees import ensemble_arrays
 
 if TYPE_CHECKING:
@@ -22,17 +22,14 @@ if TYPE_CHECKING:
     from training.export.forest import Forest
     from training.heads.hazard import HazardHead
 
-INPUT_NAME = "features"
 EXPLAIN_NAME = "explain"
-OPSET = 21
-ML_OPSET = 5
-IR_VERSION = 10
+LOG_ODDS = "log_odds"
+HAZARDS = "hazards"
 STEPS = "steps"
 LEAVES = "leaves"
 # P is zero only when every hazard underflows to zero (margins below -745); the weights h / P are then zero,
 # not NaN.
 SMALLEST_PROBABILITY = 1e-300
-_Attribute: TypeAlias = str | int | list[int] | onnx.TensorProto | onnx.GraphProto
 
 
 def contributions_output(head: str) -> str:
@@ -40,63 +37,23 @@ def contributions_output(head: str) -> str:
     return f"{head}_contributions"
 
 
-class GraphWriter:
-    """Collects the nodes and constants of one graph; mutable, because a graph is built by appending."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, value: NDArray[Any]) -> str:
-        """Add a constant and return its name."""
-        self.constants.append(numpy_helper.from_array(value, name))
-        return name
-
-    def node(self, operator: str, inputs: Sequence[str], output: str, **attributes: _Attribute) -> str:
-        """Add a node with one output and return that output's name."""
-        self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
-        return output
-
-    def model(
-        self, heads: Sequence[HazardHead], features: Sequence[str], contributions: str, counts: dict[str, int]
-    ) -> onnx.ModelProto:
-        """Return the finished, checked model; *counts* go into its metadata."""
-        n_features = len(features)
-        tensor = helper.make_tensor_value_info
-        graph = helper.make_graph(
-            self.nodes,
-            "keepgrow",
-            [
-                tensor(INPUT_NAME, TensorProto.DOUBLE, ["accounts", n_features]),
-                tensor(EXPLAIN_NAME, TensorProto.BOOL, []),
-            ],
-            [
-                *(
-                    tensor(head.name, TensorProto.DOUBLE, ["accounts", len(head.horizons_days)])
-                    for head in heads
-                ),
-                tensor(contributions, TensorProto.FLOAT, ["explained_accounts", n_features]),
-            ],
-            self.constants,
-        )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
-        model = helper.make_model(
-            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="keepgrow"
-        )
-        numbers = {key: str(count) for key, count in counts.items()}
-        helper.set_model_props(model, {"features": "\n".join(features), **numbers})
-        onnx.checker.check_model(model, full_check=True)
-        return model
+def column_of(heads: Sequence[HazardHead], head: int, at: int) -> int:
+    """Return the column of `LOG_ODDS` and `HAZARDS` of interval *at* of head number *head*; intervals come first."""
+    return at * len(heads) + head
 
 
-def hazard_nodes(
-    writer: GraphWriter, heads: Sequence[HazardHead], forest: Forest, n_features: int
-) -> dict[str, tuple[str, ...]]:
-    """Write features -> steps and leaves -> hazards; return each head's hazard tensors, shape (n, 1) each."""
+def hazard_nodes(writer: GraphWriter, heads: Sequence[HazardHead], forest: Forest, n_features: int) -> None:
+    """Write features -> steps and leaves -> `LOG_ODDS` and `HAZARDS`, interval by interval, in each head by head.
+
+    Raises:
+        ExportError: Heads have different horizons.
+    """
+    if any(head.horizons_days != heads[0].horizons_days for head in heads):
+        raise ExportError("all heads of a graph should have the same horizons")
     columns = [
-        (booster, platt)
+        (forest.intervals[head.name][at], head.calibrations[at])
+        for at in range(len(heads[0].horizons_days))
         for head in heads
-        for booster, platt in zip(forest.intervals[head.name], head.calibrations, strict=True)
     ]
     boosters = [booster for booster, _ in columns]
     slopes = np.array([platt.slope for _, platt in columns])
@@ -111,22 +68,27 @@ def hazard_nodes(
         writer.node("Gather", [writer.constant("step_values", np.concatenate(steps)), STEPS], "curve_values")
         over_curves = writer.constant("over_curves", np.array([1], dtype=np.int64))
         writer.node("ReduceSum", ["curve_values", over_curves], "curve_log_odds", keepdims=0)
-        log_odds = writer.node("Add", ["curve_log_odds", log_odds], "main_log_odds")
+        name = "shifted_curve_log_odds" if forest.trees else LOG_ODDS
+        log_odds = writer.node("Add", ["curve_log_odds", log_odds], name)
     if forest.trees:
         values = writer.constant("leaf_values", np.concatenate([one.tree.leaf_value for one in forest.trees]))
         writer.node("Gather", [values, LEAVES], "tree_values")
         # One matrix sums each booster's trees and applies the slope of each interval's calibration.
         uses = np.array([one.uses[boosters] for one in forest.trees])
         weights = writer.constant("tree_slopes", uses * slopes)
-        log_odds = writer.node("Gemm", ["tree_values", weights, log_odds], "log_odds")
-    writer.node("Sigmoid", [log_odds], "hazards")
-    names: dict[str, tuple[str, ...]] = {
-        head.name: tuple(f"{head.name}_hazard_{days}d" for days in head.horizons_days) for head in heads
-    }
-    every = list(itertools.chain.from_iterable(names.values()))
-    sizes = writer.constant("one_each", np.ones(len(every), dtype=np.int64))
-    writer.nodes.append(helper.make_node("Split", ["hazards", sizes], every, axis=1))
-    return names
+        writer.node("Gemm", ["tree_values", weights, log_odds], LOG_ODDS)
+    writer.node("Sigmoid", [LOG_ODDS], HAZARDS)
+
+
+def probability_nodes(writer: GraphWriter, heads: Sequence[HazardHead]) -> None:
+    """Write `HAZARDS` -> an output of each head, by its name; all heads are composed at once, in few nodes."""
+    horizons = heads[0].horizons_days
+    hazards = [f"hazards_{days}d" for days in horizons]
+    split_columns(writer, HAZARDS, hazards, width=len(heads))
+    composition_nodes(writer, "probabilities", horizons, hazards)
+    for number, head in enumerate(heads):
+        columns = [column_of(heads, number, at) for at in range(len(horizons))]
+        pick_columns(writer, "probabilities", columns, head.name)
 
 
 def _leaf_nodes(writer: GraphWriter, forest: Forest, n_features: int) -> None:
@@ -142,29 +104,7 @@ def _leaf_nodes(writer: GraphWriter, forest: Forest, n_features: int) -> None:
     n_steps = sum(tree.n_leaves for tree in curves)
     numbers = np.concatenate([np.arange(1, n_steps + 1), np.arange(len(arrays.leaf_target) - n_steps)])
 
-    def tensor(name: str, value: NDArray[Any]) -> onnx.TensorProto:
-        return numpy_helper.from_array(value, name)
-
-    writer.node(
-        "TreeEnsemble",
-        [INPUT_NAME],
-        "leaf_numbers",
-        domain="ai.onnx.ml",
-        n_targets=width + len(trees),
-        aggregate_function=1,
-        post_transform=0,
-        tree_roots=arrays.roots.tolist(),
-        nodes_featureids=arrays.feature.tolist(),
-        nodes_splits=tensor("nodes_splits", arrays.threshold),
-        nodes_modes=tensor("nodes_modes", np.zeros(len(arrays.feature), dtype=np.uint8)),  # 0 is BRANCH_LEQ
-        nodes_missing_value_tracks_true=arrays.nan_tracks_true.tolist(),
-        nodes_truenodeids=arrays.true_id.tolist(),
-        nodes_trueleafs=arrays.true_is_leaf.tolist(),
-        nodes_falsenodeids=arrays.false_id.tolist(),
-        nodes_falseleafs=arrays.false_is_leaf.tolist(),
-        leaf_targetids=arrays.leaf_target.tolist(),
-        leaf_weights=tensor("leaf_weights", numbers.astype(np.float64)),
-    )
+    writer.ensemble(arrays, numbers.astype(np.float64), width + len(trees), "leaf_numbers")
     both = bool(curves and trees)
     writer.node(
         "Cast", ["leaf_numbers"], "numbers" if both else STEPS if curves else LEAVES, to=TensorProto.INT32
@@ -174,21 +114,22 @@ def _leaf_nodes(writer: GraphWriter, forest: Forest, n_features: int) -> None:
         writer.nodes.append(helper.make_node("Split", ["numbers", sizes], [STEPS, LEAVES], axis=1))
 
 
-def composition_nodes(writer: GraphWriter, head: HazardHead, hazards: Sequence[str]) -> tuple[str, ...]:
-    """Write hazards -> probabilities; return the probability tensors of each horizon, shape (n, 1) each.
+def composition_nodes(
+    writer: GraphWriter, output: str, horizons_days: Sequence[int], hazards: Sequence[str]
+) -> None:
+    """Write hazards of shape (n, w) each -> *output*, shape (n, w * horizons): probabilities by each horizon.
 
     `P_k = P_{k-1} + h_k (1 - P_{k-1})` equals `1 - prod(1 - h)`, keeps all digits of small probabilities, and
     cannot fall along k nor exceed 1 in floating point.
     """
-    one = writer.constant(f"{head.name}_one", np.ones((1, 1)))
+    one = writer.constant(f"{output}_one", np.ones((1, 1)))
     probabilities = [hazards[0]]
-    for days, hazard in zip(head.horizons_days[1:], hazards[1:], strict=True):
+    for days, hazard in zip(horizons_days[1:], hazards[1:], strict=True):
         before = probabilities[-1]
         stayed = writer.node("Sub", [one, before], f"{hazard}_stayed_before")
         new = writer.node("Mul", [hazard, stayed], f"{hazard}_new")
-        probabilities.append(writer.node("Add", [before, new], f"{head.name}_by_{days}d"))
-    writer.node("Concat", probabilities, head.name, axis=1)
-    return tuple(probabilities)
+        probabilities.append(writer.node("Add", [before, new], f"{output}_by_{days}d"))
+    writer.node("Concat", probabilities, output, axis=1)
 
 
 def contribution_nodes(
@@ -197,8 +138,7 @@ def contribution_nodes(
     forest: Forest,
     *,
     table: NDArray[np.float64],
-    hazards: Sequence[str],
-    probability: str,
+    hazards: Sequence[int],
 ) -> None:
     """Write steps and leaves -> contributions of the first `len(hazards)` intervals, run if `explain` is true.
 
@@ -207,14 +147,14 @@ def contribution_nodes(
         head: The head.
         forest: The trees of all heads.
         table: Shape (leaves, features), the contributions of the trees that those intervals use.
-        hazards: Names of their hazards.
-        probability: Name of the probability that is explained.
+        hazards: Columns of their hazards; the probability by the end of the last one is explained.
     """
     boosters = list(forest.intervals[head.name][: len(hazards)])
     slopes = np.array([platt.slope for platt in head.calibrations[: len(hazards)]])
     explain = GraphWriter()
     tiny = explain.constant("smallest_probability", np.full((1, 1), SMALLEST_PROBABILITY))
-    shares = explain.node("Concat", hazards, "scored_hazards", axis=1)
+    shares = pick_columns(explain, HAZARDS, hazards, "scored_hazards")
+    probability = pick_columns(explain, head.name, [len(hazards) - 1], "explained_probability")
     floor = explain.node("Max", [probability, tiny], "scored_probability")
     explain.node("Div", [shares, floor], "interval_weights")
     parts = []
@@ -245,20 +185,5 @@ def contribution_nodes(
         explain.node("MatMul", ["tree_weights_row", "tree_contributions"], "summed_contributions")
         parts.append(explain.node("Squeeze", ["summed_contributions", axis], "explained_trees_sum"))
     explain.node("Sum", parts, "explained")
-    silent = GraphWriter()
-    nothing = np.zeros((0, table.shape[1]), dtype=np.float32)
-    silent.node("Constant", [], "unexplained", value=numpy_helper.from_array(nothing, "no_contributions"))
-    writer.constants.extend(explain.constants)
-    writer.constant(EXPLAIN_NAME, np.array(True))
-
-    def branch(name: str, nodes: list[onnx.NodeProto], output: str) -> onnx.GraphProto:
-        info = helper.make_tensor_value_info(output, TensorProto.FLOAT, [None, table.shape[1]])
-        return helper.make_graph(nodes, name, [], [info])
-
-    writer.node(
-        "If",
-        [EXPLAIN_NAME],
-        contributions_output(head.name),
-        then_branch=branch("with_reasons", explain.nodes, "explained"),
-        else_branch=branch("without_reasons", silent.nodes, "unexplained"),
-    )
+    output = Output(contributions_output(head.name), "explained_accounts", table.shape[1], TensorProto.FLOAT)
+    writer.switched(EXPLAIN_NAME, explain, [("explained", output)])

@@ -31,10 +31,15 @@ def run_in_chunks(
     matrix: NDArray[np.float64],
     *,
     explain: bool,
+    intervals: bool = False,
+    outlook: bool = False,
     chunk_rows: int = _CHUNK_ROWS,
 ) -> Iterator[tuple[slice, dict[str, NDArray[np.floating]]]]:
     """Yield the rows of each chunk of *matrix* and its outputs by name; memory is bounded by the chunk."""
+    wanted = {"explain": explain, "intervals": intervals, "outlook": outlook}
+    known = {value.name for value in session.get_overridable_initializers()}
+    switches = {name: np.array(value) for name, value in wanted.items() if name in known}
     for start in range(0, len(matrix), chunk_rows):
         rows = slice(start, min(start + chunk_rows, len(matrix)))
-        feed = {"features": np.ascontiguousarray(matrix[rows]), "explain": np.array(explain)}
+        feed = {"features": np.ascontiguousarray(matrix[rows]), **switches}
         yield rows, dict(zip(outputs, session.run(list(outputs), feed), strict=True))

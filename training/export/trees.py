@@ -6,7 +6,7 @@ threshold and every rule about missing values and zero is carried over exactly, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,6 +65,10 @@ class Tree:
         if self.n_leaves == 1:
             return float(self.leaf_value[0])
         return float(np.average(self.leaf_value, weights=self.leaf_count))
+
+    def scaled(self, factor: float) -> Tree:
+        """Return the tree with all leaf values times *factor*."""
+        return replace(self, leaf_value=self.leaf_value * factor)
 
     def fingerprint(self) -> bytes:
         """Return bytes that are equal for equal trees only."""

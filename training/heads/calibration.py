@@ -25,7 +25,11 @@ _FAR = 60.0
 
 
 def fit_platt(
-    margin: NDArray[np.float64], event: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    margin: NDArray[np.float64],
+    event: NDArray[np.float64],
+    weight: NDArray[np.float64] | None = None,
+    near: Platt | None = None,
+    tolerance: float = _TOLERANCE,
 ) -> Platt:
     """Return the calibration with the largest posterior.
 
@@ -35,6 +39,9 @@ def fit_platt(
         margin: Shape (n,), raw margins out of sample.
         event: Shape (n,), 0 or 1.
         weight: Shape (n,), how many observations a row stands for; ones if None.
+        near: The calibration of nearly the same margins, to begin from.
+        tolerance: Last change of slope and shift at which Newton's method ends. The log loss is then within about its
+            square of the least.
     """
     if not len(margin):
         return Platt(slope=1.0, intercept=0.0)
@@ -42,6 +49,8 @@ def fit_platt(
     centre = float(np.average(margin, weights=weights))
     offset = margin - centre
     slope, shift = 1.0, 0.0
+    if near is not None:
+        slope, shift = near.slope, near.intercept + near.slope * centre - centre
     for _ in range(_ITERATIONS):
         probability = sigmoid(centre + shift + slope * offset)
         residual = weights * (probability - event)
@@ -59,7 +68,7 @@ def fit_platt(
         step = np.linalg.solve(hessian, gradient)
         step /= max(1.0, float(np.abs(step).max()))
         slope, shift = slope - float(step[0]), shift - float(step[1])
-        if np.abs(step).max() < _TOLERANCE:
+        if np.abs(step).max() < tolerance:
             break
     if slope < MIN_SLOPE:
         return refit_intercept(Platt(slope=MIN_SLOPE, intercept=0.0), margin, event, weight)
@@ -67,7 +76,10 @@ def fit_platt(
 
 
 def calibrated_log_loss(
-    margin: NDArray[np.float64], event: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    margin: NDArray[np.float64],
+    event: NDArray[np.float64],
+    weight: NDArray[np.float64] | None = None,
+    platt: Platt | None = None,
 ) -> float:
     """Return the mean log loss in nats of *margin* after `fit_platt` on the same rows.
 
@@ -75,8 +87,10 @@ def calibrated_log_loss(
         margin: Shape (n,), raw margins.
         event: Shape (n,), 0 or 1.
         weight: Shape (n,), how many observations a row stands for; ones if None.
+        platt: What `fit_platt` gave for them; it is fitted if None.
     """
-    platt = fit_platt(margin, event, weight)
+    if platt is None:
+        platt = fit_platt(margin, event, weight)
     signed = np.where(event > 0, 1.0, -1.0) * (platt.slope * margin + platt.intercept)
     return float(np.average(np.logaddexp(0.0, -signed), weights=weight))
 

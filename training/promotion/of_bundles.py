@@ -9,7 +9,7 @@ import numpy as np
 
 from training.errors import PromotionError
 from training.evaluation.compare import compare_on, compare_reports
-from training.evaluation.timing import time_graphs
+from training.evaluation.timing import time_further, time_graphs
 from training.promotion.gate import Gate
 
 if TYPE_CHECKING:
@@ -123,6 +123,21 @@ def speed_gate(candidate: Candidate, limits: Limits, clock: Callable[[], float])
         limit,
         "passed" if timing.ratio <= limits.speed.max_ratio else "refused",
         "one account with contributions, both graphs in turns",
+    )
+
+
+def outlook_speed_gate(candidate: Candidate, limits: Limits, clock: Callable[[], float]) -> Gate | None:
+    """Refuse a graph whose intervals and outlook take far longer than its probabilities; None if it has neither."""
+    ratio = time_further(candidate.bundle, clock)
+    if ratio is None:
+        return None
+    return Gate(
+        "outlook not slow",
+        "bundle",
+        f"{ratio:.1f} times a call without",
+        f"at most {limits.speed.max_outlook_ratio:g} times",
+        "passed" if ratio <= limits.speed.max_outlook_ratio else "refused",
+        "one account with reasons, intervals and outlook, against reasons alone",
     )
 
 

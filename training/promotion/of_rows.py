@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from training.evaluation import metrics
 from training.evaluation.baselines import Column
+from training.evaluation.coverage import GROUPS, coverage_by_group
 from training.evaluation.fairness import parity_gaps
 from training.evaluation.leakage import find_leaks
 from training.evaluation.miscalibration import calibration_figures
 from training.evaluation.slices import JudgedRows, slice_columns
+from training.export.sessions import run_in_chunks
 from training.promotion.gate import Gate
 
 if TYPE_CHECKING:
@@ -47,6 +50,48 @@ def calibration_gates(one: JudgedHead, limits: Limits, seed: int) -> list[Gate]:
             Gate("calibrated", subject, f"{name} {_shown(figure)}", limit, "refused" if beyond else "passed")
         )
     return gates
+
+
+def interval_gate(one: JudgedHead, candidate: Candidate, limits: Limits) -> Gate | None:
+    """Refuse intervals that hold what was observed of too few groups of test rows; None if the head has none."""
+    name, _, horizon = one.key.partition("_")
+    head = candidate.bundle.manifest.head(name)
+    if head.low_output is None or head.high_output is None or head.interval_level is None:
+        return None
+    subject, least = one.key.replace("_", " "), limits.intervals.min_group_coverage
+    limit = f"at least {least:.0%} of {GROUPS} groups"
+    if len(one.label) < GROUPS:
+        return Gate("intervals hold", subject, "-", limit, "not measured", "too few test rows")
+    column = head.horizons_days.index(int(horizon.removesuffix("d")))
+    chunks = list(
+        run_in_chunks(
+            candidate.bundle.session,
+            [head.low_output, head.high_output],
+            one.matrix,
+            explain=False,
+            intervals=True,
+        )
+    )
+    low, high = (
+        np.concatenate([np.asarray(part[name], dtype=np.float64)[:, column] for _, part in chunks])
+        for name in (head.low_output, head.high_output)
+    )
+    found = coverage_by_group(
+        one.probability,
+        low,
+        high,
+        one.label,
+        z=NormalDist().inv_cdf(0.5 + head.interval_level / 2),
+        nominal=head.interval_level,
+    )
+    return Gate(
+        "intervals hold",
+        subject,
+        f"{found.with_sampling:.0%} of {found.groups} groups",
+        limit,
+        "passed" if found.with_sampling >= least else "refused",
+        f"nominal {found.nominal:.0%}; mean width {found.mean_width:.3f}",
+    )
 
 
 def leakage_gate(one: JudgedHead, candidate: Candidate, limits: Limits) -> Gate:

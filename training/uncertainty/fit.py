@@ -9,6 +9,7 @@ halves of the accounts: on validation, a quarter of their squared difference est
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +49,7 @@ def fit_uncertainty(
     draws: int = DRAWS,
     rank: int = RANK,
     confidence: float = CONFIDENCE,
+    halves: HalfHeads | None = None,
 ) -> Uncertainty:
     """Return how sure `trained.head` is of its probabilities.
 
@@ -61,6 +63,7 @@ def fit_uncertainty(
         draws: Resamples of accounts.
         rank: Numbers kept a leaf.
         confidence: Nominal coverage of the interval.
+        halves: From `fit_halves` with the same arguments; fitted here if None.
     """
     head = trained.head
     refitted = head is not trained.on_train
@@ -80,15 +83,21 @@ def fit_uncertainty(
         z=1.0,
         explained=explained,
     )
-    halves = _half_margins(
-        trained, parts, definitions, feature_names=feature_names, seed=seed, num_threads=num_threads
-    )
+    if halves is None:
+        halves = fit_halves(
+            trained,
+            parts,
+            definitions=definitions,
+            feature_names=feature_names,
+            seed=seed,
+            num_threads=num_threads,
+        )
+    log_odds = [half.log_odds(parts.validation.matrix).T for half in (halves.first, halves.second)]
     spread = plain.standard_errors(parts.validation.matrix)
     drift = _floors(trained.on_train, parts.validation)
     scale, floor = [], []
-    for interval, (one, other) in enumerate(zip(*halves, strict=True)):
-        slope = trained.on_train.calibrations[interval].slope
-        split = slope**2 * (one - other) ** 2 / 4.0
+    for interval, (one, other) in enumerate(zip(*log_odds, strict=True)):
+        split = (one - other) ** 2 / 4.0
         columns = np.column_stack([spread[:, interval] ** 2, np.ones(len(split))])
         (widening, constant), _ = nnls(columns, split)
         scale.append(float(np.sqrt(np.clip(widening, 1.0, MOST_SCALE**2))))
@@ -150,33 +159,64 @@ def _some_accounts(account_id: NDArray[np.object_], seed: int) -> NDArray[np.boo
     return np.asarray((np.random.default_rng(seed).random(len(known)) < share)[of_row], dtype=np.bool_)
 
 
-def _half_margins(
+@dataclass(frozen=True, slots=True)
+class HalfHeads:
+    """Two heads of the same rounds and calibrations, fitted to disjoint halves of the training accounts.
+
+    Attributes:
+        accounts: Accounts of the first half.
+        first: Fitted to them.
+        second: Fitted to the others.
+    """
+
+    accounts: frozenset[str]
+    first: HazardHead
+    second: HazardHead
+
+    def unseen(self, account_id: NDArray[np.object_], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return probabilities of each row by the head that its account was not in, shape (n, k).
+
+        Args:
+            account_id: Shape (n,); an account in neither half is asked of the first head.
+            matrix: Shape (n, f).
+        """
+        in_first = np.array([str(one) in self.accounts for one in account_id], dtype=np.bool_)
+        found = self.first.probabilities(matrix)
+        if in_first.any():
+            found[in_first] = self.second.probabilities(matrix[in_first])
+        return found
+
+
+def fit_halves(
     trained: TrainedHead,
     parts: Parts,
-    definitions: Definitions,
     *,
+    definitions: Definitions,
     feature_names: Sequence[str],
     seed: int,
-    num_threads: int,
-) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-    """Return margins of validation rows by two heads of the same rounds on disjoint halves of the accounts."""
+    num_threads: int = 1,
+) -> HalfHeads:
+    """Return `trained.on_train` fitted anew to two halves of the training accounts.
+
+    Args:
+        trained: Says the rounds and calibrations.
+        parts: Its training part is read.
+        definitions: Boosting stages.
+        feature_names: Columns of the matrices.
+        seed: Seed of the halves and of LightGBM.
+        num_threads: Threads of LightGBM.
+    """
     known, of_row = np.unique(parts.train.labels.account_id.astype(str), return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(known))
     first = (order % 2 == 0)[of_row]
-    found = []
+    heads = []
     for half in (first, ~first):
         rows = type(parts.train)(parts.train.matrix[half], parts.train.labels.select(half))
         boosters = _grown_alike(
             trained, rows.head_rows(trained.head.name), definitions, feature_names, seed, num_threads
         )
-        margins: dict[int, NDArray[np.float64]] = {}
-        for booster in boosters:
-            if id(booster) not in margins:
-                margins[id(booster)] = np.asarray(
-                    booster.predict(parts.validation.matrix, raw_score=True), dtype=np.float64
-                )
-        found.append([margins[id(booster)] for booster in boosters])
-    return found[0], found[1]
+        heads.append(replace(trained.on_train, boosters=tuple(boosters)))
+    return HalfHeads(frozenset(known[order % 2 == 0].tolist()), *heads)
 
 
 def _grown_alike(

@@ -27,3 +27,17 @@ def store(trained: TrainedModels, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("models")
     save_bundle(trained, trained_at=TRAINED_AT, store=folder, parity_rows=1_000, code="test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def further() -> TrainedModels:
+    """Return small random models with intervals and an outlook."""
+    return make_trained(seed=11, outlook=True)
+
+
+@pytest.fixture(scope="session")
+def further_store(further: TrainedModels, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model store that holds one bundle of them."""
+    folder = tmp_path_factory.mktemp("further")
+    save_bundle(further, trained_at=TRAINED_AT, store=folder, parity_rows=1_000, code="test")
+    return folder

@@ -12,8 +12,10 @@ import pandas as pd
 from feature_repo.contract import ContractFeature, ContractView, FeatureContract
 from feature_repo.tables.dataset import DatasetInfo
 from serving.bundle.manifest import Encoding, TrainingWindow
+from tests.training.small_outlook import make_outlook
 from training.definitions import load_definitions
 from training.heads.hazard import HazardHead, Platt
+from training.outlook_values import Outlook
 from training.trained import TrainedModels
 
 if TYPE_CHECKING:
@@ -172,10 +174,15 @@ def make_metrics() -> dict[str, Any]:
     }
 
 
-def make_trained(seed: int = 3, *, shared: bool = False, synthetic: bool = True) -> TrainedModels:
-    """Return what training would hand over, with random models."""
+def make_trained(
+    seed: int = 3, *, shared: bool = False, synthetic: bool = True, outlook: bool = False
+) -> TrainedModels:
+    """Return what training would hand over, with random models; *outlook*: with all that lies beyond the heads."""
     rng = np.random.default_rng(seed)
     heads = (make_head(rng, "churn", shared=shared), make_head(rng, "upsell"))
+    further = Outlook()
+    if outlook:
+        further = make_outlook(heads, make_matrix(rng, 600), plan_column=5, boosted_amount=shared)
     thresholds = {"30d": 0.2, "60d": 0.25, "90d": 0.31}
     day = dt.date(2025, 1, 1)
     return TrainedModels(
@@ -197,4 +204,5 @@ def make_trained(seed: int = 3, *, shared: bool = False, synthetic: bool = True)
         dataset=DatasetInfo(name="small world", synthetic=synthetic),
         data_hash="sha256:" + "0" * 64,
         seed=seed,
+        outlook=further,
     )

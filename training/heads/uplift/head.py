@@ -10,8 +10,9 @@ outcome window):
 The first term is a normal-normal posterior between the action's declared prior and its draws; the second is what the
 trees say of an account beyond that, counted as far as it came true out of fold (see
 `training.heads.uplift.shrinkage`). A difference of noise variance s^2 that counts by `slope` has posterior variance
-`slope * s^2`. The standard error is that of the mean of accounts which the head can't tell apart; a single one of
-them may differ by more. A head without bags is its average alone, which for a new action is its prior.
+`slope * s^2`. The standard error is that of a single account's effect: `average_sd` holds both the error of the average
+and how far accounts stand around it that the head can't tell apart (`training.heads.uplift.shrinkage`). A head
+without bags is its average alone, which for a new action is its prior.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ class UpliftHead:
         bags: Trees; empty where accounts can't be told apart (then `slope` is 0).
         prior: What was declared; its scale is that of the averages.
         average: Average effect per unit after prior and draws.
-        average_sd: Its standard deviation.
+        average_sd: Standard deviation, per unit, of a single account's effect around it.
         raw_average: Average of the bags' effect per unit over the draws.
-        slope: Weight of what the trees say of single accounts, 0 to 1.
+        slope: Weight of what the trees say of single accounts; 0 if they say nothing, above 1 if they say too little.
     """
 
     action: str

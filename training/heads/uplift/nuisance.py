@@ -61,6 +61,49 @@ def cross_fitted_outcomes(
     return expected
 
 
+def outcomes_without(
+    matrix: NDArray[np.float64],
+    arm: NDArray[np.intp],
+    outcome: NDArray[np.float64],
+    fold: NDArray[np.intp],
+    *,
+    arms: int,
+    settings: UpliftSettings,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Return expected outcomes by models that saw neither one fold nor the row's own, shape (folds, n, arms).
+
+    Effects learnt with them outside a fold know nothing of its outcomes. Expected outcomes that merely leave out the
+    row's own fold carry them over: an effect then seems to come true in the fold that its outcome models had seen.
+
+    Args:
+        matrix: Shape (n, f), features at the time of the draw.
+        arm: Shape (n,), the arm that was drawn.
+        outcome: Shape (n,), known throughout.
+        fold: Shape (n,), 0 to folds - 1, each of them with rows; at least three folds.
+        arms: Number of arms, doing nothing included.
+        settings: Sizes.
+        seed: Seed of LightGBM.
+    """
+    folds = int(fold.max()) + 1
+    expected = np.full((folds, len(matrix), arms), np.nan)
+    for one in range(folds):
+        for other in range(one):
+            others = np.flatnonzero((fold != one) & (fold != other))
+            asked = np.flatnonzero((fold == one) | (fold == other))
+            told = expected_outcomes(
+                (matrix[others], arm[others], outcome[others]),
+                matrix[asked],
+                arms=arms,
+                settings=settings,
+                seed=seed,
+            )
+            first = fold[asked] == one
+            expected[other, asked[first]] = told[first]
+            expected[one, asked[~first]] = told[~first]
+    return expected
+
+
 def expected_outcomes(
     fitted: tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]],
     asked: NDArray[np.float64],

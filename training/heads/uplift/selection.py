@@ -1,14 +1,19 @@
-"""Which learner ships: the one whose heads come closest to the effects of later draws that none of them has seen."""
+"""Which learner ships: X and S in turns, unless later draws say that another one comes surely closer to the effects.
+
+Differences between learners are mostly smaller than their noise. Whoever takes the winner of each comparison takes
+chance; so a single learner has to beat the mean of two beyond noise, and the mean ships otherwise.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training.evaluation.bootstrap import AccountBootstrap, Estimate
-from training.heads.uplift.learners import EXPORTABLE, LearnerName
+from training.heads.uplift.learners import DEFAULT, LearnerName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,36 +65,38 @@ class Choice:
 
     Attributes:
         learner: The one to ship.
-        decided: Whether any learner beat the averages alone; if none did, doubly robust ships, and has no trees
-            unless all draws together bear them out.
+        decided: Whether it was surely closer than the default, and not the default itself.
         improvement: Per learner, how much its squared error against the pseudo-effects is below that of the averages
             alone, with an interval over accounts; above zero is better.
+        over_default: Per other learner, how much its squared error is below that of the default, likewise.
     """
 
     learner: LearnerName
     decided: bool
     improvement: dict[LearnerName, Estimate]
+    over_default: dict[LearnerName, Estimate]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice for JSON; values are in units of 1e-6 squared probability."""
         return {
             "learner": self.learner,
             "decided": self.decided,
-            "improvement_over_averages_e6": {
-                name: Estimate(*(1e6 * number for number in (one.value, one.low, one.high))).as_dict()
-                for name, one in self.improvement.items()
-            },
+            "improvement_over_averages_e6": _millionths(self.improvement),
+            "improvement_over_default_e6": _millionths(self.over_default),
         }
 
 
 def choose_learner(
     fits: Mapping[LearnerName, tuple[Fit, ...]], later: Draws, *, samples: int, seed: int
 ) -> Choice:
-    """Return the learner of the least loss on *later* draws, all actions together.
+    """Return the learner to ship by its loss on *later* draws, all actions together.
 
     The loss is the squared distance of a head's effect from the draw's pseudo-effect, weighted by what the draw tells
     (the R-loss of Nie and Wager, 2021, and the doubly robust loss of Kennedy, 2020, agree in this with known
     propensities). The pseudo-effect is noisy but unbiased, so differences of the loss between heads are unbiased too.
+    The default (the first learner, where it isn't among them) gives way to the learner of the least loss of those
+    whose improvement over it is sure although several were tried: more than as many standard errors above zero as
+    leave 2.5 % to all of them together (Bonferroni), the standard error by the lower half of the 95 % interval.
 
     Args:
         fits: Per learner, the heads of every action, fitted to earlier draws.
@@ -112,13 +119,25 @@ def choose_learner(
             gained[name].append((pseudo - alone) ** 2 - (pseudo - effect) ** 2)
     weight = np.concatenate(weights)
     bootstrap = AccountBootstrap(np.concatenate(accounts), samples=samples, seed=seed)
-    improvement = {}
-    for name, parts in gained.items():
-        gain = np.concatenate(parts)
-        improvement[name] = bootstrap.estimate(
-            lambda times, gain=gain: times @ (weight * gain) / (times @ weight)  # type: ignore[misc]
-        )
-    candidates = [name for name in EXPORTABLE if name in improvement]
-    best = max(candidates, key=lambda name: improvement[name].value)
-    decided = improvement[best].value > 0
-    return Choice(best if decided else candidates[0], decided, improvement)
+    gain = {name: np.concatenate(parts) for name, parts in gained.items()}
+
+    def estimate(values: NDArray[np.float64]) -> Estimate:
+        return bootstrap.estimate(lambda times: times @ (weight * values) / (times @ weight))
+
+    default = DEFAULT if DEFAULT in gain else next(iter(gain))
+    over_default = {name: estimate(gain[name] - gain[default]) for name in gain if name != default}
+    errors = NormalDist().inv_cdf(1.0 - 0.025 / max(1, len(over_default))) / NormalDist().inv_cdf(0.975)
+    surely = [
+        name
+        for name, one in over_default.items()
+        if one.value > errors * (one.value - one.low) and one.value > 0
+    ]
+    best = max(surely, key=lambda name: over_default[name].value, default=default)
+    return Choice(best, bool(surely), {name: estimate(one) for name, one in gain.items()}, over_default)
+
+
+def _millionths(found: Mapping[LearnerName, Estimate]) -> dict[str, Any]:
+    return {
+        name: Estimate(*(1e6 * number for number in (one.value, one.low, one.high))).as_dict()
+        for name, one in found.items()
+    }

@@ -13,11 +13,14 @@ class UpliftSettings:
     Attributes:
         bags: Resamples of the accounts; the mean over them is the estimate, their spread its standard error.
         trees: Trees a bag.
-        leaves: Leaves a tree.
+        leaves: Leaves a tree. Few, and thresholds are drawn by lot and not searched for (`extra_trees`): among many
+            splits that are mostly noise, the best-looking one misleads most.
         rows_per_leaf: Fewest training rows in a leaf.
         learning_rate: Of the boosting.
         lambda_l2: Penalty on leaf values, in rows.
         feature_fraction: Share of the features that each tree may use.
+        single_feature_fraction: The same where the treatment is one of the features, which a tree must get to see.
+        single_trees: Trees where the treatment is one of the features.
         folds: Folds of accounts for outcome models that never see the account that they are asked about.
         repeats: Times that the folds are drawn anew; bags take turns, so that their spread holds this chance too.
         nuisance_trees: Trees of an outcome model.
@@ -25,14 +28,16 @@ class UpliftSettings:
         num_threads: Threads of LightGBM; the result does not depend on it.
     """
 
-    bags: int = 20
-    trees: int = 60
-    leaves: int = 8
+    bags: int = 10
+    trees: int = 100
+    leaves: int = 4
     rows_per_leaf: int = 300
     learning_rate: float = 0.05
     lambda_l2: float = 10.0
-    feature_fraction: float = 0.7
-    folds: int = 5
+    feature_fraction: float = 0.2
+    single_feature_fraction: float = 0.5
+    single_trees: int = 150
+    folds: int = 4
     repeats: int = 2
     nuisance_trees: int = 80
     own_model_rows: int = 3_000
@@ -42,12 +47,23 @@ class UpliftSettings:
         """Return the same sizes with another number of bags."""
         return replace(self, bags=bags)
 
+    def for_judging(self) -> UpliftSettings:
+        """Return smaller sizes for learners that are only compared: most of the time of training goes there."""
+        return replace(self, bags=min(4, self.bags), folds=min(3, self.folds), repeats=1)
+
     def effect_parameters(self, rows: int, seed: int) -> dict[str, Any]:
         """Return LightGBM parameters of an effect model of *rows* rows; small data have smaller trees."""
         return self._parameters(seed) | {
-            "num_leaves": self.leaves if rows >= 20 * self.rows_per_leaf else 4,
+            "num_leaves": self.leaves if rows >= 20 * self.rows_per_leaf else min(4, self.leaves),
             "min_data_in_leaf": max(20, min(self.rows_per_leaf, rows // 12)),
+            "feature_fraction": self.feature_fraction,
+            "extra_trees": True,
+            "extra_seed": seed,
         }
+
+    def single_parameters(self, rows: int, seed: int) -> dict[str, Any]:
+        """Return LightGBM parameters of an outcome model of *rows* rows that has the treatment among its features."""
+        return self.effect_parameters(rows, seed) | {"feature_fraction": self.single_feature_fraction}
 
     def outcome_parameters(self, rows: int, seed: int) -> dict[str, Any]:
         """Return LightGBM parameters of an outcome model of *rows* rows."""
@@ -62,7 +78,7 @@ class UpliftSettings:
             "objective": "regression",
             "learning_rate": self.learning_rate,
             "lambda_l2": self.lambda_l2,
-            "feature_fraction": self.feature_fraction,
+            "feature_fraction": 0.7,
             "max_bin": 63,
             "min_data_in_bin": 5,
             "feature_pre_filter": False,

@@ -84,7 +84,7 @@ def train_uplift(
         if len(treatments):
             judged, learner = _judge(
                 treatments, matrix, outcome, believed, churn_probability, learners,
-                share=held_out_share, samples=samples, settings=sizes, seed=seed, progress=progress,
+                share=held_out_share, samples=samples, settings=sizes.for_judging(), seed=seed, progress=progress,
             )  # fmt: skip
             found |= judged
             draws = Draws.cross_fitted(

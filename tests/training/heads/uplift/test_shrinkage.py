@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.heads.uplift.shrinkage import Average, Prior, Slope, held_out_slope, measured_average, posterior
+from training.heads.uplift.shrinkage import (
+    MOST_SLOPE,
+    Average,
+    Prior,
+    Slope,
+    between_accounts,
+    held_out_slope,
+    measured_average,
+    posterior,
+)
 
 PRIOR = Prior(mean=0.05, sd=0.02)
 
@@ -63,11 +72,18 @@ def test_a_relative_average_is_per_unit_of_churn_probability():
 
 
 def test_noise_is_dropped_and_sure_differences_are_kept():
-    """A slope within its error of zero, or below it, is not used; a sure one is nearly kept; none exceeds 1."""
-    assert Slope(0.2, 0.15).shrunk == 0
+    """A sure slope is used nearly as it is, up to a limit; one that is surely nothing or worse is not used."""
+    assert Slope(0.8, 0.05).shrunk == pytest.approx(0.8, abs=0.01)
+    assert Slope(1.2, 0.05).shrunk > 1
+    assert Slope(9.0, 0.1).shrunk == MOST_SLOPE
+    assert Slope(0.0, 0.05).shrunk == 0
     assert Slope(-0.9, 0.1).shrunk == 0
-    assert Slope(0.8, 0.1).shrunk == pytest.approx(0.8 * (1 - 1.645**2 / 64), rel=1e-3)
-    assert Slope(2.0, 0.1).shrunk == 1
+
+
+def test_an_unsure_slope_is_near_what_was_believed_before():
+    """Between what was found and a quarter, weighed by errors; where nothing could be found, nothing is believed."""
+    assert Slope(1.0, 0.5).shrunk == pytest.approx(0.625)
+    assert Slope(-3.0, 50.0).shrunk == pytest.approx(0.25, abs=0.01)
     assert Slope(0.0, float("inf")).shrunk == 0
 
 
@@ -85,3 +101,20 @@ def test_a_prior_must_leave_room_for_data():
     """A prior without a spread is refused."""
     with pytest.raises(ValueError, match="above 0"):
         Prior(0.1, 0.0)
+
+
+def test_single_accounts_stand_as_far_apart_as_their_baselines():
+    """Effects of a tenth of each account's chance are found to vary by a tenth of the spread of those chances."""
+    chance = np.random.default_rng(2).uniform(0.02, 0.4, 5_000)
+    average = Average(0.1 * chance.mean(), 1e-9)
+    assert between_accounts(average, chance) == pytest.approx((0.1 * chance).std())
+    assert between_accounts(average, 1 - chance) == pytest.approx((0.1 * chance).std())
+
+
+def test_an_average_of_nothing_that_is_unsure_still_lets_accounts_differ():
+    """Its error counts as its mean does; baselines that are all alike or all zero let nobody differ."""
+    chance = np.array([0.1, 0.3])
+    for average in (Average(0.0, 0.04), Average(0.04, 0.0)):
+        assert between_accounts(average, chance) == pytest.approx(0.02)
+    assert between_accounts(Average(0.1, 0.1), np.full(3, 0.2)) == pytest.approx(0, abs=1e-12)
+    assert between_accounts(Average(0.1, 0.1), np.zeros(3)) == 0

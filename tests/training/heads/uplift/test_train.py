@@ -99,7 +99,7 @@ def test_an_action_that_was_never_drawn_has_its_prior_alone(trained):
 def test_the_report_says_what_was_compared_and_found(trained):
     """It is JSON, names the learners' improvements and the choice, and holds held-out figures and policy values."""
     report = json.loads(json.dumps(trained[1]))["outcomes"]["retained"]
-    assert set(report["choice"]["improvement_over_averages_e6"]) == {"dr", "x", "t", "s"}
+    assert set(report["choice"]["improvement_over_averages_e6"]) == {"xs", "dr", "x", "t", "s"}
     assert report["choice"]["decided"]
     call = report["actions"]["call"]
     assert call["held_out"]["ranking"]["qini"]["low"] > 0
@@ -130,16 +130,17 @@ def test_little_data_stays_near_the_prior():
     assert fit.slope is None
 
 
-def test_differences_that_are_only_noise_are_mostly_dropped():
-    """Where the action does nothing to anybody, trees are tried and hardly ever kept."""
-    with_trees = 0
+def test_differences_that_are_only_noise_count_little():
+    """Where the action does nothing to anybody, told effects differ less than half as much as those of the trees."""
+    told, raw = [], []
     for seed in range(8):
         logged, matrix, _, _ = draws(900, seed=seed, size=0.0)
         known = Draws.cross_fitted(logged, matrix, "retained", None, settings=SMALL, seed=1)
-        fit = fit_head("dr", known, 0, Prior(0.0, 0.05), settings=SMALL, seed=1)
-        assert fit.slope is not None
-        with_trees += bool(fit.head.bags)
-    assert with_trees <= 2
+        fit = fit_head("xs", known, 0, Prior(0.0, 0.05), settings=SMALL, seed=1)
+        bags = learn("xs", known.effect_rows(0)[0], SMALL, seed=1)
+        told.append(fit.head.effects(FRESH)[0].std())
+        raw.append(np.mean([bag.effect(FRESH) for bag in bags], axis=0).std())
+    assert np.mean(told) < 0.5 * np.mean(raw)
 
 
 def test_held_out_draws_come_after_everything_that_was_learnt_from():
@@ -178,9 +179,60 @@ def test_the_formula_is_the_one_that_is_written(trained):
 
 
 def test_shipped_trees_are_of_the_kind_that_is_exported(trained):
-    """The exporter reads every booster of every bag, and its leaf values sum to the prediction."""
+    """The exporter reads every booster of every bag, and the leaves that a row ends in sum to its prediction."""
     (call,) = (head for head in trained[0] if head.action == "call")
     for bag in call.bags:
         for booster in (bag.plus, bag.minus):
             if booster is not None:
-                assert len(read_trees(booster)) == SMALL.trees
+                trees = read_trees(booster)
+                assert 0 < len(trees) <= SMALL.trees
+                told = [sum(leaf_value(tree, row) for tree in trees) for row in FRESH[:20]]
+                assert told == pytest.approx(booster.predict(FRESH[:20]), abs=1e-12)
+
+
+def leaf_value(tree, row):
+    """Return the value of the leaf that *row*, without missing values, ends in."""
+    at = 0 if len(tree.feature) else ~0
+    while at >= 0:
+        goes_left = row[tree.feature[at]] <= tree.threshold[at]
+        at = (tree.left if goes_left else tree.right)[at]
+    return tree.leaf_value[~at]
+
+
+def test_what_a_fold_is_asked_with_knows_nothing_of_its_outcomes():
+    """Changing an account's outcomes changes neither what outcome models nor what learners say of its own fold."""
+    logged, matrix, _, _ = draws(900)
+    known = Draws.cross_fitted(logged, matrix, "retained", None, settings=SMALL, seed=1)
+    fold = int(known.fold[0])
+    mine = known.fold == fold
+    logged.outcomes["retained"][mine] += 5.0
+    changed = Draws.cross_fitted(logged, matrix, "retained", None, settings=SMALL, seed=1)
+    for action in range(2):
+        one, other = (draws_.effect_rows_without(action, fold) for draws_ in (known, changed))
+        assert not np.isin(one.account_id, logged.account_id[mine]).any()
+        assert np.array_equal(one.pseudo_effect(), other.pseudo_effect())
+    assert not np.array_equal(known.expected[:, ~mine], changed.expected[:, ~mine])
+
+
+def test_the_mean_of_two_learners_ships_unless_another_is_surely_better():
+    """On draws that say little the default ships; the report says what each learner gained over it."""
+    logged, matrix, _, _ = draws(1_500, size=0.0)
+    _, report = train_uplift(
+        logged, matrix, priors=PRIORS, outcomes=("retained",), samples=40, settings=SMALL, seed=1
+    )
+    choice = report["outcomes"]["retained"]["choice"]
+    assert choice["learner"] == "xs"
+    assert not choice["decided"]
+    assert set(choice["improvement_over_default_e6"]) == {"dr", "x", "t", "s"}
+
+
+def test_turns_of_two_learners_are_the_bags_of_both(prepared):
+    """Every other bag of `xs` is the X-learner's, and none of the others is."""
+    rows, _ = prepared[0].effect_rows(0)
+    turns = learn("xs", rows, SMALL.with_bags(4), seed=3)
+    alone = learn("x", rows, SMALL.with_bags(4), seed=3)
+    same = [
+        np.array_equal(one.effect(FRESH), other.effect(FRESH))
+        for one, other in zip(turns, alone, strict=True)
+    ]
+    assert same == [True, False, True, False]

@@ -1,0 +1,48 @@
+"""Declared priors of the catalogue's actions, as training shrinks uplift to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from training.heads.uplift.shrinkage import Prior
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from serving.decisions.catalogue import Action, Catalogue
+
+Outcome = Literal["retained", "expanded"]
+
+
+def declared_priors(catalogue: Catalogue) -> dict[tuple[str, str], Prior]:
+    """Return priors by (action, outcome), under every action's key and under its type.
+
+    A table of treatments may name either. Several actions of one type share a prior there: the mean of their means,
+    as unsure as the most unsure of them and as their means lie apart. `retain` is relative to the account's churn
+    probability, `expand` absolute. What an action does not declare (a standard deviation of 0) has no prior here.
+    """
+    found: dict[tuple[str, str], Prior] = {}
+    types: dict[str, list[Action]] = {}
+    for action in catalogue.actions:
+        types.setdefault(action.type, []).append(action)
+    groups = types | {action.key: [action] for action in catalogue.actions}
+    for name, actions in groups.items():
+        for outcome in ("retained", "expanded"):
+            prior = _together(actions, outcome)
+            if prior is not None:
+                found[name, outcome] = prior
+    return found
+
+
+def _together(actions: Sequence[Action], outcome: Outcome) -> Prior | None:
+    lifts = [action.priors.retain if outcome == "retained" else action.priors.expand for action in actions]
+    declared = [lift for lift in lifts if lift.sd > 0]
+    if not declared:
+        return None
+    mean = sum(lift.mean for lift in declared) / len(declared)
+    apart = max(abs(lift.mean - mean) for lift in declared)
+    return Prior(
+        mean=mean,
+        sd=max(lift.sd for lift in declared) + apart,
+        scale="churn_probability" if outcome == "retained" else "absolute",
+    )

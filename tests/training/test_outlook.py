@@ -1,0 +1,181 @@
+"""What is trained beyond probabilities by horizon: each part is there, says how good it is, or says why it is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from feature_repo.tables.dataset import DatasetInfo
+from tests.training import toy, toy_outlook
+from training.card.facts import card_facts
+from training.card.render import render_html, render_markdown
+from training.definitions import Definitions
+from training.export.bundle import export_bundle
+from training.settings import TrainingSettings
+from training.train import train_on
+
+SETTINGS = TrainingSettings(num_threads=1, bootstrap_samples=30, background_rows=300, uplift_bags=3)
+
+
+def definitions():
+    """Return the default definitions with few rounds."""
+    values = toy.DEFINITIONS.model_dump()
+    for stage in values["model"]["stages"]:
+        stage["max_rounds"], stage["max_interval_rounds"] = 20, 3
+    return Definitions.model_validate(values)
+
+
+def trained_on(rows, sources):
+    """Train on *rows* with *sources*."""
+    return train_on(
+        rows,
+        toy.SPLIT,
+        definitions(),
+        dataset=DatasetInfo(name="toy"),
+        seed=5,
+        settings=SETTINGS,
+        sources=sources,
+    )
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """A small toy world."""
+    return toy.world(accounts=100, months_told=20)
+
+
+@pytest.fixture(scope="module")
+def models(rows):
+    """Models of it with everything."""
+    return trained_on(rows, toy_outlook.sources(rows))
+
+
+@pytest.fixture(scope="module")
+def bare():
+    """Models of data that reach a short time, with a few draws and neither health nor amounts."""
+    rows = toy.world(accounts=60)
+    labels = rows.labels
+    days = np.where(labels.event_days["upsell"] >= 90, np.inf, labels.event_days["upsell"])
+    rows = replace(rows, labels=replace(labels, event_days={**labels.event_days, "upsell": days}))
+    sources = toy_outlook.sources(rows, draws=60)
+    sources = replace(
+        sources,
+        log_ratios=np.full(len(rows.labels), np.nan),
+        levels=None,
+        absent={"levels": "No levels."},
+    )
+    return trained_on(rows, sources)
+
+
+@pytest.fixture(scope="module")
+def exported(models):
+    """The bundle of the models with everything."""
+    moment = toy.SPLIT.test.known_by
+    return export_bundle(
+        models, trained_at=dt.datetime(moment.year, moment.month, 1, tzinfo=dt.UTC),
+        parity_rows=2_000, code="1.0+test",
+    )  # fmt: skip
+
+
+def test_every_part_is_trained_and_reported(models):
+    """All parts are there, and the figures of each are JSON without NaN."""
+    outlook = models.outlook
+    assert set(outlook.uncertainty) == {"churn", "upsell"}
+    for part in (outlook.support, outlook.long_interval, outlook.amount, outlook.trajectory, outlook.effects):
+        assert part is not None
+    told = json.loads(json.dumps(outlook.metrics))
+    assert set(told) == {"uncertainty", "support", "long_horizon", "amount", "trajectory", "uplift"}
+    assert told["uncertainty"]["churn"]["horizons"]["90d"]["with_sampling"] >= 0.6
+    assert told["trajectory"]["log_loss_gain"]["low"] > 0
+    assert told["support"]["strangers"]["refused_share"] > told["support"]["refused_share"]
+    assert told["uplift"]["left_out_draws"] == {"open": 3}
+    assert all(key not in models.metrics or models.metrics[key] == outlook.metrics[key] for key in told)
+
+
+def test_the_long_horizon_is_judged_by_what_came_after_the_fit(models):
+    """Expansions seen only after the test began stand against those expected, near one on a steady world."""
+    told = models.metrics["long_horizon"]
+    assert told["days"] == 365
+    assert told["observed"] > 0
+    assert told["observed_to_expected"]["low"] < 1.3
+    assert told["observed_to_expected"]["high"] > 0.7
+
+
+def test_effects_stand_by_action_and_outcome_with_their_basis(models):
+    """Drawn actions have heads of both outcomes that learnt; one that was never drawn has none here."""
+    effects = models.outlook.effects
+    assert {(head.action, head.outcome) for head in effects.heads} == {
+        (action, outcome)
+        for action in (toy_outlook.GUIDE, toy_outlook.CALL)
+        for outcome in ("retained", "expanded")
+    }
+    assert all(effects.learnt)
+    assert min(effects.draws) > 300
+    call = next(one for one in effects.heads if (one.action, one.outcome) == (toy_outlook.CALL, "retained"))
+    assert call.prior == toy_outlook.PRIORS[toy_outlook.CALL, "retained"]
+
+
+def test_an_effect_that_was_planted_is_found(models, rows):
+    """The guide raises expansion; its mean effect over accounts lies near the planted 15 points."""
+    effects = models.outlook.effects
+    found, error = effects.effects(models.head("churn"), rows.matrix[:500])
+    column = next(
+        at
+        for at, head in enumerate(effects.heads)
+        if (head.action, head.outcome) == (toy_outlook.GUIDE, "expanded")
+    )
+    assert found[:, column].mean() == pytest.approx(0.15, abs=3.5 * float(error[:, column].mean()) + 0.03)
+
+
+def test_what_the_data_can_not_bear_is_left_out_with_a_sentence(bare):
+    """A part without enough data is None, and its metrics say what is missing; intervals and support stay."""
+    outlook = bare.outlook
+    assert (outlook.long_interval, outlook.amount, outlook.trajectory, outlook.effects) == (None,) * 4
+    assert set(outlook.uncertainty) == {"churn", "upsell"}
+    assert outlook.support is not None
+    assert not outlook.has_outputs
+    told = outlook.metrics
+    assert told["trajectory"] == {"left_out": "No levels."}
+    assert "0 events were seen; at least 15" in told["long_horizon"]["left_out"]
+    assert "no expansion in training" in told["amount"]["left_out"]
+    assert "100 are needed. Declared priors serve as they are." in told["uplift"]["left_out"]
+
+
+def test_the_bundle_names_every_output_and_the_card_shows_every_part(exported):
+    """The manifest has intervals, support, long horizon, amount, trajectory and effects; the card shows each."""
+    manifest = exported.manifest
+    assert {head.low_output for head in manifest.heads} == {"churn_low", "upsell_low"}
+    for part in (manifest.support, manifest.long_horizon, manifest.amount, manifest.trajectory):
+        assert part is not None
+    assert len(manifest.effects.columns) == 4
+    facts = card_facts(manifest)
+    page, text = render_html(facts), render_markdown(facts)
+    for shown in (
+        "Coverage of intervals on test rows",
+        "Refusal",
+        "Calibration: declining",
+        "observed / expected",
+        "mean absolute error, as a share of MRR",
+        "Heads that ship",
+        "doubly robust",
+        "persuadable",
+    ):
+        assert shown in page
+        assert shown in text or shown.startswith("Calibration")
+
+
+def test_the_card_says_what_was_left_out(bare):
+    """Parts that were left out stand on the card with their sentence."""
+    facts = card_facts(
+        export_bundle(
+            bare, trained_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+            parity_rows=500, code="1.0+test",
+        ).manifest
+    )  # fmt: skip
+    page = render_html(facts)
+    assert "Left out. Of 60 draws" in page
+    assert "Left out. No levels." in page

@@ -1,0 +1,179 @@
+"""What is said of intervals, of refusal and of the long horizon on test rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.evaluation.bootstrap import AccountBootstrap
+from training.evaluation.coverage import GROUPS, coverage_by_group
+from training.evaluation.refusal import planted_strangers, refusal_report
+from training.heads.boosting import PersonPeriods
+from training.heads.long_horizon import long_probability
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from numpy.typing import NDArray
+
+    from training.dataset import PartRows
+    from training.heads.hazard import HazardHead
+    from training.heads.long_horizon import LongInterval
+    from training.support import SupportRegion
+    from training.uncertainty.intervals import Uncertainty
+
+_STRANGERS = 500
+_STRANGE_FEATURES = 3
+_LONG_GROUPS = 5
+
+
+def interval_report(sure: Uncertainty, test: PartRows, *, level: float) -> dict[str, Any]:
+    """Return how often groups of test rows had the rate that their intervals hold, by horizon.
+
+    Args:
+        sure: Of one head.
+        test: Test rows.
+        level: Nominal coverage.
+    """
+    head = sure.head
+    probability = head.probabilities(test.matrix)
+    low, high = sure.interval(test.matrix)
+    horizons: dict[str, Any] = {}
+    for index, days in enumerate(head.horizons_days):
+        label = test.labels.outcome(head.name, days)
+        known = ~np.isnan(label)
+        if known.sum() < GROUPS:
+            continue
+        found = coverage_by_group(
+            probability[known, index],
+            low[known, index],
+            high[known, index],
+            label[known],
+            z=sure.z,
+            nominal=level,
+        )
+        horizons[f"{days}d"] = found.to_dict()
+    return {
+        "level": level,
+        "method": "leaf bootstrap of accounts, widened by split halves",
+        "rank": max(factors.shape[1] for factors in sure.factors),
+        "explained": round(sure.explained, 6),
+        "scale": [round(value, 6) for value in sure.scale],
+        "floor": [round(value, 6) for value in sure.floor],
+        "horizons": horizons,
+    }
+
+
+def support_report(
+    region: SupportRegion,
+    head: HazardHead,
+    test: PartRows,
+    *,
+    horizon_days: int,
+    samples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return whether refused rows would have been answered worse, and the share of planted strangers refused.
+
+    Args:
+        region: The region.
+        head: Whose error is looked at.
+        test: Test rows.
+        horizon_days: A horizon of *head*.
+        samples: Resamples of accounts.
+        seed: Their seed, and that of the strangers.
+    """
+    label = test.labels.outcome(head.name, horizon_days)
+    known = ~np.isnan(label)
+    refused = region.outside(test.matrix) > region.limit
+    column = head.horizons_days.index(horizon_days)
+    found = refusal_report(
+        refused[known],
+        head.probabilities(test.matrix[known])[:, column],
+        label[known],
+        test.labels.account_id[known],
+        samples=samples,
+        seed=seed,
+    )
+    telling = int((region.weight > 0).sum())
+    moved = min(_STRANGE_FEATURES, telling)
+    strangers = test.matrix[:: max(1, len(test.matrix) // _STRANGERS)]
+    if moved:
+        strange = planted_strangers(strangers, region.weight, features=moved, seed=seed)
+        found["strangers"] = {
+            "rows": len(strange),
+            "moved_features": moved,
+            "refused_share": round(float((region.outside(strange) > region.limit).mean()), 6),
+        }
+    found["limit"] = round(region.limit, 6)
+    return found
+
+
+def long_report(
+    head: HazardHead,
+    interval: LongInterval,
+    rows: PartRows,
+    fitted_by: dt.date,
+    *,
+    samples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return expansions past the last horizon that came after the fit, against those expected.
+
+    A year is longer than what lies behind most test cutoffs, so the pieces of the interval are judged by themselves:
+    those of any cutoff that were over only after *fitted_by* taught the interval nothing.
+
+    Args:
+        head: The upsell head.
+        interval: What comes after its last horizon.
+        rows: Rows of all cutoffs, labelled as at the end of the data.
+        fitted_by: First day of which the fit knew nothing.
+        samples: Resamples of accounts.
+        seed: Their seed.
+    """
+    edges = np.linspace(head.horizons_days[-1], interval.end_days, interval.pieces + 1)
+    labels = rows.labels
+    reach = (np.datetime64(fitted_by, "D") - labels.cutoff).astype("timedelta64[D]").astype(np.float64)
+    days, starts, ends = labels.event_days[head.name][:, None], edges[None, :-1], edges[None, 1:]
+    at_risk = days >= starts
+    new = (labels.observed_days[head.name][:, None] >= ends) & (reach[:, None] < ends)
+    periods = PersonPeriods.of(at_risk, at_risk & (days < ends), new)
+    margin = np.asarray(head.boosters[-1].predict(rows.matrix, raw_score=True), dtype=np.float64)
+    piece = 1.0 - (1.0 - interval.hazard(margin)) ** (1.0 / interval.pieces)
+    due, seen = periods.weight * piece[periods.rows], periods.weight * periods.event
+    test = reach <= 0
+    found: dict[str, Any] = {
+        "days": interval.end_days,
+        "fitted_events": interval.events,
+        "pieces": interval.pieces,
+        "seen_pieces": interval.seen_pieces,
+        "mean_probability": round(float(long_probability(head, interval, rows.matrix[test]).mean()), 6)
+        if test.any()
+        else None,
+        "judged_cutoffs": len(np.unique(labels.cutoff[periods.rows])),
+        "observed": int(seen.sum()),
+        "expected": round(float(due.sum()), 6),
+    }
+    if not len(periods.rows):
+        return found | {
+            "unmeasured": "No piece of this interval was over between the fit and the end of the data."
+        }
+    bootstrap = AccountBootstrap(labels.account_id[periods.rows], samples=samples, seed=seed)
+
+    def ratio(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray((weight @ seen) / (weight @ due))
+
+    groups = np.array_split(np.argsort(piece[periods.rows], kind="stable"), _LONG_GROUPS)
+    lived = [(group, float(periods.weight[group].sum())) for group in groups if len(group)]
+    return found | {
+        "observed_to_expected": bootstrap.estimate(ratio).as_dict(),
+        "reliability": [
+            {
+                "predicted": round(float(due[group].sum()) / weight, 6),
+                "observed": round(float(seen[group].sum()) / weight, 6),
+            }
+            for group, weight in lived
+        ],
+    }

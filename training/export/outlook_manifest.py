@@ -1,0 +1,79 @@
+"""Says in the manifest what a bundle has beyond probabilities by horizon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from serving.bundle.manifest import (
+    AmountOutput,
+    Effect,
+    Effects,
+    LongHorizon,
+    SupportValues,
+    TrajectoryOutput,
+)
+from training.export.interval_nodes import high_output, low_output
+from training.export.outlook_nodes import (
+    AMOUNT_OUTPUT,
+    EFFECT_ERRORS_OUTPUT,
+    EFFECTS_OUTPUT,
+    LONG_OUTPUT,
+    TRAJECTORY_CLASSES,
+    TRAJECTORY_OUTPUT,
+)
+from training.labels_trajectory import HORIZON_DAYS
+from training.uncertainty.fit import CONFIDENCE
+
+if TYPE_CHECKING:
+    from training.definitions import HeadName
+    from training.outlook_values import EffectHeads, Outlook
+
+
+def interval_fields(outlook: Outlook, head: HeadName) -> dict[str, Any]:
+    """Return the manifest's fields of a head that name its interval; none if it has none."""
+    if head not in outlook.uncertainty:
+        return {}
+    return {
+        "low_output": low_output(head),
+        "high_output": high_output(head),
+        "interval_level": CONFIDENCE,
+    }
+
+
+def outlook_fields(outlook: Outlook) -> dict[str, Any]:
+    """Return the manifest's fields of the parts that there are."""
+    fields: dict[str, Any] = {}
+    if outlook.support is not None:
+        fields["support"] = SupportValues.model_validate(outlook.support.to_dict())
+    if outlook.long_interval is not None:
+        fields["long_horizon"] = LongHorizon(output=LONG_OUTPUT, days=outlook.long_interval.end_days)
+    if outlook.amount is not None:
+        fields["amount"] = AmountOutput(output=AMOUNT_OUTPUT)
+    if outlook.trajectory is not None:
+        fields["trajectory"] = TrajectoryOutput(
+            output=TRAJECTORY_OUTPUT, classes=TRAJECTORY_CLASSES, days=HORIZON_DAYS
+        )
+    if outlook.effects is not None:
+        fields["effects"] = _effects(outlook.effects)
+    return fields
+
+
+def _effects(effects: EffectHeads) -> Effects:
+    columns = zip(effects.heads, effects.draws, effects.learnt, strict=True)
+    return Effects(
+        output=EFFECTS_OUTPUT,
+        errors_output=EFFECT_ERRORS_OUTPUT,
+        window_days=effects.window_days,
+        columns=tuple(
+            Effect.model_validate(
+                {
+                    "action": head.action,
+                    "outcome": head.outcome,
+                    "learner": head.learner,
+                    "basis": "uplift" if learnt else "prior",
+                    "draws": draws,
+                }
+            )
+            for head, draws, learnt in columns
+        ),
+    )

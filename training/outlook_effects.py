@@ -1,0 +1,111 @@
+"""Trains the uplift heads of a bundle from logged draws, within the time that a training may take."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.heads.uplift.settings import UpliftSettings
+from training.heads.uplift.train import train_uplift
+from training.outlook_values import EffectHeads, nearest_horizon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from training.heads.train import TrainedHead
+    from training.heads.uplift.head import UpliftHead
+    from training.heads.uplift.learners import LearnerName
+    from training.outlook_sources import OutlookSources
+    from training.settings import TrainingSettings
+    from training.treatments import LoggedTreatments
+    from training.uncertainty.fit import HalfHeads
+
+MIN_DRAWS = 100
+"""With fewer draws of known outcome not even an average is worth a head; the catalogue's priors serve as they are."""
+COMPARED: tuple[LearnerName, ...] = ("xs", "dr", "t")
+"""Learners that are put side by side on later draws; X and S alone are the two halves of `xs`."""
+FOLDS = 3
+"""Fewer than uplift takes by itself, so that training as a whole stays within minutes."""
+
+
+def train_effects(
+    churn: TrainedHead,
+    halves: HalfHeads,
+    sources: OutlookSources,
+    *,
+    samples: int,
+    seed: int,
+    settings: TrainingSettings,
+    progress: Callable[[str], None],
+) -> tuple[EffectHeads | None, dict[str, Any]]:
+    """Return uplift heads of all outcomes with known draws, or None, and what is told of them.
+
+    Args:
+        churn: Says how far away leaving is, where a prior is relative to it.
+        halves: Heads that have not seen what came after an account's draws.
+        sources: Draws with features, and priors.
+        samples: Resamples behind intervals.
+        seed: Seed of everything random.
+        settings: How many bags.
+        progress: Called with a sentence a step.
+    """
+    treatments, draws = sources.treatments, sources.draws
+    if treatments is None or draws is None:
+        why = sources.absent.get("treatments", "No draw in `treatments` has a known outcome.")
+        return None, sources.facts | {"left_out": f"{why} Declared priors serve as they are."}
+    known = [
+        outcome for outcome, values in treatments.outcomes.items() if np.isfinite(values).sum() >= MIN_DRAWS
+    ]
+    if not known:
+        return None, sources.facts | {
+            "left_out": f"Of {len(treatments)} draws in `treatments` too few have a known outcome; {MIN_DRAWS} are "
+            "needed. Declared priors serve as they are."
+        }
+    column = nearest_horizon(churn.head, treatments.outcome_days)
+    drawn = {key: prior for key, prior in sources.priors.items() if key[0] in treatments.actions}
+    heads, report = _train_outcomes(
+        treatments,
+        draws,
+        known,
+        progress=progress,
+        options={
+            "priors": drawn,
+            "churn_probability": halves.unseen(treatments.account_id, draws)[:, column],
+            "learners": COMPARED,
+            "samples": samples,
+            "settings": UpliftSettings(bags=settings.uplift_bags, folds=FOLDS),
+            "seed": seed,
+        },
+    )
+    shipped = [report["outcomes"][head.outcome]["actions"][head.action]["shipped"] for head in heads]
+    effects = EffectHeads(
+        heads=heads,
+        draws=tuple(facts["draws"] for facts in shipped),
+        learnt=tuple(facts["measured"] is not None for facts in shipped),
+        window_days=treatments.outcome_days,
+    )
+    return effects, sources.facts | report
+
+
+def _train_outcomes(
+    treatments: LoggedTreatments,
+    draws: NDArray[np.float64],
+    outcomes: Sequence[str],
+    *,
+    progress: Callable[[str], None],
+    options: Mapping[str, Any],
+) -> tuple[tuple[UpliftHead, ...], dict[str, Any]]:
+    """Train the heads of all outcomes side by side, each on one thread; what comes out does not depend on that."""
+
+    def one(outcome: str) -> tuple[tuple[UpliftHead, ...], dict[str, Any]]:
+        return train_uplift(treatments, draws, outcomes=[outcome], progress=progress, **options)
+
+    with ThreadPoolExecutor(max_workers=len(outcomes)) as pool:
+        found = list(pool.map(one, outcomes))
+    report = dict(found[0][1])
+    report["outcomes"] = {name: told for _, one in found for name, told in one["outcomes"].items()}
+    return tuple(head for heads, _ in found for head in heads), report
