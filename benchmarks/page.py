@@ -1,4 +1,8 @@
-"""Writes the benchmarks' results between two marks of docs/performance-models.md."""
+"""Writes the benchmarks' results between the marks of docs/performance-models.md.
+
+What was measured on data of others, and what each view of features is worth, stand between marks of their own: the
+second has a synthetic world in it, the first never.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,13 @@ if TYPE_CHECKING:
 PAGE: Final = ROOT / "docs" / "performance-models.md"
 BEGIN: Final = "<!-- measured: begin; `python -m benchmarks.page` writes what stands between the marks -->"
 END: Final = "<!-- measured: end -->"
+ABLATION_BEGIN: Final = (
+    "<!-- ablation: begin; `python -m benchmarks.page` writes what stands between the marks -->"
+)
+ABLATION_END: Final = "<!-- ablation: end -->"
 ORDER: Final = ("churnsim", "telco", "coil2000", "hillstrom", "sentiment")
 ELSEWHERE: Final = ("README", "ablation", "synthetic")
-"""How results begin that other pages show."""
+"""How results begin that are not among what was measured on data of others."""
 DEEPEST: Final = 6
 _WORDS: Final = {
     "ahead": "Ours is ahead, with an interval above zero, of",
@@ -72,16 +80,24 @@ def measured(folder: Path) -> str:
     return "\n\n".join(section(found[name]) for name in names)
 
 
-def assembled(page: str, inside: str) -> str:
-    """Return *page* with *inside* between its marks.
+def ablation(folder: Path) -> str:
+    """Return what stands between the marks of the ablation, or a sentence that says how it is made."""
+    path = folder / "ablation.md"
+    if not path.exists():
+        return "Not measured yet: `python -m benchmarks.run --only ablation`."
+    return section(path)
+
+
+def assembled(page: str, inside: str, begin: str = BEGIN, end: str = END) -> str:
+    """Return *page* with *inside* between its marks *begin* and *end*.
 
     Raises:
         PageError: A mark is missing.
     """
-    if BEGIN not in page or END not in page or page.index(BEGIN) > page.index(END):
-        raise PageError(f"{PAGE.name} lacks the marks {BEGIN!r} and {END!r}, in this order")
-    head, _, rest = page.partition(BEGIN)
-    return f"{head}{BEGIN}\n\n{inside}\n\n{END}{rest.partition(END)[2]}"
+    if begin not in page or end not in page or page.index(begin) > page.index(end):
+        raise PageError(f"{PAGE.name} lacks the marks {begin!r} and {end!r}, in this order")
+    head, _, rest = page.partition(begin)
+    return f"{head}{begin}\n\n{inside}\n\n{end}{rest.partition(end)[2]}"
 
 
 def write_page(folder: Path, page: Path = PAGE) -> None:
@@ -90,7 +106,8 @@ def write_page(folder: Path, page: Path = PAGE) -> None:
     Raises:
         PageError: There is no result, or the page lacks its marks.
     """
-    page.write_text(assembled(page.read_text(encoding="utf-8"), measured(folder)), encoding="utf-8")
+    text = assembled(page.read_text(encoding="utf-8"), measured(folder))
+    page.write_text(assembled(text, ablation(folder), ABLATION_BEGIN, ABLATION_END), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,8 +1,9 @@
 """Uplift on a synthetic world, against its truth: a simulation that knows what every action would have done.
 
-Heads are fitted to the earlier draws, as training does. For every later draw the world is taken up again from the
-account's full state and played forward under doing nothing and under each of the five actions, so that the true effect
-of all actions is known there, not only of the one that was drawn. Nothing here says anything about real customers.
+Heads are those that `train_uplift` makes of the earlier draws, whose learner is chosen among these alone. For every
+later draw the world is taken up again from the account's full state and played forward under doing nothing and under
+each of the five actions, so that the true effect of all actions is known there, not only of the one that was drawn.
+Nothing here says anything about real customers.
 
     python -m benchmarks.synthetic_uplift DATA [--out FILE] [--paths 32]
 
@@ -15,13 +16,13 @@ import argparse
 import datetime as dt
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import spearmanr
 
+from benchmarks.synthetic_estimates import SEED, Estimates, estimates, policies
 from benchmarks.synthetic_truth import Truth, treatment_truth
 from feature_repo.contract_compiler import compile_contract
 from feature_repo.services import SERVICE_NAME
@@ -30,11 +31,9 @@ from feature_repo.store import open_store
 from feature_repo.tables.dataset import load_dataset_info
 from training.encoding import encode, learn_encodings
 from training.evaluation.bootstrap import AccountBootstrap
-from training.heads.uplift.fitting import Draws, fit_heads
-from training.heads.uplift.learners import EXPORTABLE, LEARNERS, LearnerName, learn
-from training.heads.uplift.selection import choose_learner, split_later
+from training.heads.uplift.draws import Draws
+from training.heads.uplift.selection import split_later
 from training.heads.uplift.settings import UpliftSettings
-from training.heads.uplift.shrinkage import SCEPTICAL, measured_average
 from training.synthetic.settings import WorldSettings
 from training.treatments import OUTCOMES, historical_treatment_features, read_treatments
 
@@ -43,23 +42,7 @@ if TYPE_CHECKING:
 
     from training.treatments import LoggedTreatments
 
-SEED = 7
 Z_90 = 1.6448536269514722
-TREATED_SHARE = 0.3
-"""Share of the accounts that a ranking by propensity treats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimates:
-    """What one way of estimating says of m later draws and K actions.
-
-    Attributes:
-        effect: Shape (m, K).
-        standard_error: Shape (m, K), or None.
-    """
-
-    effect: NDArray[np.float64]
-    standard_error: NDArray[np.float64] | None = None
 
 
 def world_of(folder: Path) -> WorldSettings:
@@ -83,59 +66,6 @@ def features(treatments: LoggedTreatments) -> NDArray[np.float64]:
     frame = historical_treatment_features(store, treatments, contract)
     everyone = np.ones(len(frame), dtype=np.bool_)
     return encode(frame, contract.model_features, learn_encodings(frame, contract.model_features, everyone))
-
-
-def estimates(
-    train: Draws, later: Draws, settings: UpliftSettings
-) -> tuple[dict[str, Estimates], LearnerName]:
-    """Return the estimates of every learner, not shrunk, and of the heads as they would ship; and which was chosen."""
-    actions = train.treatments.actions
-    priors = dict.fromkeys(actions, SCEPTICAL)
-    found = {}
-    for name in LEARNERS:
-        columns, errors = [], []
-        for action in range(len(actions)):
-            bags = learn(name, train.effect_rows(action)[0], settings, seed=SEED + 1000 * action)
-            each = np.stack([bag.effect(later.matrix) for bag in bags])
-            columns.append(each.mean(axis=0))
-            errors.append(each.std(axis=0, ddof=1))
-        found[f"{name.upper()}, not shrunk"] = Estimates(np.column_stack(columns), np.column_stack(errors))
-    fits = {name: fit_heads(name, train, priors, settings=settings, seed=SEED) for name in EXPORTABLE}
-    chosen = choose_learner(fits, later, samples=50, seed=SEED).learner
-    heads = [fit.head.effects(later.matrix) for fit in fits[chosen]]
-    found["as shipped"] = Estimates(
-        np.column_stack([mean for mean, _ in heads]), np.column_stack([error for _, error in heads])
-    )
-    return found, chosen
-
-
-def policies(
-    found: dict[str, Estimates], train: Draws, later: Draws, truth: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    """Return the true gain per account of acting on each estimate, and of simpler policies, shape (m,) each."""
-    everyone = np.arange(len(truth))
-    with_nothing = np.column_stack([np.zeros(len(truth)), truth])
-    averages = []
-    for action in range(truth.shape[1]):
-        rows, _ = train.effect_rows(action)
-        averages.append(
-            measured_average(rows.pseudo_effect(), np.ones(len(rows.outcome)), rows.account_id).mean
-        )
-    single = int(np.argmax(averages))
-    gains = {"oracle that knows the truth": with_nothing.max(axis=1)}
-    for name, one in found.items():
-        best = np.argmax(np.column_stack([np.zeros(len(truth)), one.effect]), axis=1)
-        gains[name] = with_nothing[everyone, best]
-    baseline = later.expected[0, :, 0]
-    propensity = 1.0 - baseline if later.outcome == "retained" else baseline
-    top = propensity >= np.quantile(propensity, 1.0 - TREATED_SHARE)
-    gains[f"best single action for everyone ({train.treatments.actions[single]})"] = truth[:, single]
-    gains[f"the same for the {TREATED_SHARE:.0%} of highest propensity"] = np.where(
-        top, truth[:, single], 0.0
-    )
-    gains["random action"] = truth.mean(axis=1)
-    gains["nothing"] = np.zeros(len(truth))
-    return gains
 
 
 def section(
@@ -186,8 +116,6 @@ def _rank(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> str:
 
 
 def _covered(one: Estimates, truth: NDArray[np.float64], action: int) -> str:
-    if one.standard_error is None:
-        return "-"
     inside = np.abs(one.effect[:, action] - truth[:, action]) <= Z_90 * one.standard_error[:, action]
     return f"{inside.mean():.0%}"
 

@@ -6,7 +6,18 @@ import sys
 
 import pytest
 
-from benchmarks.page import BEGIN, END, PAGE, PageError, assembled, measured, write_page
+from benchmarks.page import (
+    ABLATION_BEGIN,
+    ABLATION_END,
+    BEGIN,
+    END,
+    PAGE,
+    PageError,
+    ablation,
+    assembled,
+    measured,
+    write_page,
+)
 from benchmarks.result import Figure, Line, Result, markdown, read, verdicts, write
 from benchmarks.run import benchmarks, command, run_all
 from benchmarks.shared_data import ROOT
@@ -83,11 +94,13 @@ def test_the_page_holds_every_result_between_its_marks(tmp_path):
     (folder / "hillstrom.md").write_text("### Uplift\n\n#### visit\n", encoding="utf-8")
     (folder / "synthetic-uplift.md").write_text("# Made\n\nnot of customers\n", encoding="utf-8")
     page = tmp_path / "page.md"
-    page.write_text(f"# Title\n\n{BEGIN}\nbygone\n{END}\n\nAfter.\n", encoding="utf-8")
+    page.write_text(
+        f"# Title\n\n{BEGIN}\nbygone\n{END}\n\n{ABLATION_BEGIN}\n{ABLATION_END}\n\nAfter.\n", encoding="utf-8"
+    )
     write_page(folder, page)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Title\n")
-    assert text.endswith(f"{END}\n\nAfter.\n")
+    assert text.endswith(f"{ABLATION_END}\n\nAfter.\n")
     assert "bygone" not in text
     assert "not of customers" not in text
     assert (
@@ -96,6 +109,25 @@ def test_the_page_holds_every_result_between_its_marks(tmp_path):
     assert "Ours is behind, with an interval below zero, of strong." in text
     write_page(folder, page)
     assert page.read_text(encoding="utf-8") == text
+
+
+def test_the_ablation_stands_between_marks_of_its_own(tmp_path):
+    """It has a synthetic world in it, so that it is never among what was measured on data of others."""
+    folder = tmp_path / "results"
+    write(RESULT, folder)
+    assert "--only ablation" in ablation(folder)
+    (folder / "ablation.md").write_text("# Ablation\n\n### Synthetic world\n", encoding="utf-8")
+    assert "Synthetic" not in measured(folder)
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\n{END}\n\n{ABLATION_BEGIN}\n{ABLATION_END}\n", encoding="utf-8")
+    write_page(folder, page)
+    text = page.read_text(encoding="utf-8")
+    assert (
+        text.index(END)
+        < text.index("## Ablation")
+        < text.index("#### Synthetic world")
+        < text.index(ABLATION_END)
+    )
 
 
 def test_a_page_without_marks_or_results_is_refused(tmp_path):
@@ -110,6 +142,7 @@ def test_the_shipped_page_holds_the_shipped_results():
     """The documentation says what the results in the repository say."""
     results = ROOT / "benchmarks" / "results"
     assert measured(results) in PAGE.read_text(encoding="utf-8")
+    assert ablation(results) in PAGE.read_text(encoding="utf-8")
 
 
 def test_every_script_that_can_be_run_is_found():
