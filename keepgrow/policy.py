@@ -1,4 +1,4 @@
-"""`keepgrow policy`: check a policy, run its tests, and list what rules may speak of."""
+"""`keepgrow policy`: check a policy, run its tests, list what rules may speak of, and look at past decisions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from feature_repo.pipeline.views import VIEWS
+from keepgrow.policy_diff import diff
+from keepgrow.policy_explain import explain
 from serving.bundle.loader import load_bundle
 from serving.bundle.store import find_bundle
 from serving.decisions.catalogue import load_catalogue
@@ -18,6 +20,8 @@ from serving.decisions.policy.fields import Field, fields_of, policy_fields
 from training.definitions import HEADS, load_definitions
 
 policy_app = typer.Typer(no_args_is_help=True)
+policy_app.command("explain")(explain)
+policy_app.command("diff")(diff)
 
 PolicyFile = Annotated[
     Path | None,

@@ -1,0 +1,135 @@
+"""`keepgrow ledger`: verify, export and prune the ledger, bring its tables up to date, make training data of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from keepgrow.ledger_address import LedgerUrl, ledger_url, open_ledger
+from serving.errors import LedgerError
+
+ledger_app = typer.Typer(no_args_is_help=True)
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+@ledger_app.command()
+def verify(
+    ledger: LedgerUrl = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(help="NUMBER:HASH that an earlier call printed: shows whether the end was cut off."),
+    ] = None,
+) -> None:
+    """Check the chain from its first entry to its last; the exit code is 1 if it is broken."""
+    from serving.ledger.chain import Head
+    from serving.ledger.verify import verify as check
+
+    known = None
+    if anchor is not None:
+        number, _, digest = anchor.partition(":")
+        if not number.isdigit() or not digest:
+            raise LedgerError(
+                f"--anchor {anchor}: it should be NUMBER:HASH, as `keepgrow ledger verify` prints it"
+            )
+        known = Head(int(number), digest)
+    found = check(open_ledger(ledger), known)
+    console = _console()
+    if found.broken is not None:
+        broken = found.broken
+        console.print(f"BROKEN at entry {broken.seq} ({broken.what}): {broken.fault}")
+        console.print(f"{found.entries} entries before it are sound")
+        raise typer.Exit(1)
+    console.print(
+        f"{found.entries} entries are sound, {found.emptied} of them emptied on record; "
+        f"{found.documents} documents are sound"
+    )
+    console.print(f"anchor: {found.head.seq}:{found.head.hash}")
+
+
+@ledger_app.command()
+def migrate(ledger: LedgerUrl = None) -> None:
+    """Make the ledger's tables, or bring them up to date."""
+    from serving.ledger.database import Database
+    from serving.ledger.schema import migrate as bring_up_to_date
+    from serving.ledger.schema import newest_version
+
+    database = Database(ledger_url(ledger))
+    done = bring_up_to_date(database)
+    _console().print(f"{database}: {'brought to' if done else 'is at'} version {newest_version()}")
+
+
+@ledger_app.command()
+def export(
+    dest: Annotated[Path, typer.Argument(help="Parquet file to write.")],
+    ledger: LedgerUrl = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Kind to export; without it all.")] = None,
+) -> None:
+    """Write the entries into a Parquet file, for analysis."""
+    from keepgrow.ledger_export import export_entries
+
+    rows = export_entries(open_ledger(ledger), dest, kind or ())
+    _console().print(f"{rows} entries in {dest}")
+
+
+@ledger_app.command()
+def prune(
+    older_than: Annotated[int, typer.Option(min=1, help="Age in days past which contents are emptied.")],
+    ledger: LedgerUrl = None,
+    now: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="Time to count from; without it, now (UTC)."
+        ),
+    ] = None,
+) -> None:
+    """Empty the contents of old entries; the chain stays verifiable."""
+    from serving.ledger.erasure import prune as empty_old
+
+    at = _utc(now)
+    before = at - dt.timedelta(days=older_than)
+    emptied = empty_old(open_ledger(ledger), before=before, now=at)
+    _console().print(f"{emptied} contents from before {before:%Y-%m-%d %H:%M} UTC were emptied")
+
+
+@ledger_app.command()
+def treatments(
+    dest: Annotated[Path, typer.Argument(help="Parquet file of the raw table `treatments` to write.")],
+    ledger: LedgerUrl = None,
+    window_days: Annotated[int, typer.Option(min=1, help="Days after a decision whose outcomes count.")] = 90,
+    now: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="Time to count from; without it, now (UTC)."
+        ),
+    ] = None,
+    *,
+    silence_is_known: Annotated[
+        bool,
+        typer.Option(
+            help="Whatever was lost or converted was reported: silence until a window's end means neither."
+        ),
+    ] = False,
+) -> None:
+    """Turn decisions and their outcomes into the raw table `treatments`, from which effects are learnt."""
+    from keepgrow.ledger_treatments import write_treatments
+
+    counts = write_treatments(
+        open_ledger(ledger), dest, window_days=window_days, now=_utc(now), silence_is_known=silence_is_known
+    )
+    _console().print(
+        f"{counts.rows} treatments in {dest}: {counts.treated} treated, {counts.held_out} held out, "
+        f"{counts.with_outcome} with an outcome; {counts.skipped} decisions left out"
+    )
+
+
+def _utc(time: dt.datetime | None) -> dt.datetime:
+    if time is None:
+        return dt.datetime.now(dt.UTC)
+    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
