@@ -1,0 +1,1 @@
+"""Actions: ten typed forms, simulated, applied and undone under policy, their effects sent from an outbox."""

@@ -1,0 +1,101 @@
+"""`publish_status`: words that many people of a customer read, checked before they do."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from serving.actions.types.base import Fault, Key, SideEffect, Situation, TypedAction
+
+MOST_UPPER = 0.7
+SHOUTED_LETTERS = 20
+_PLACEHOLDER = re.compile(r"\{\w*\}")
+_LOCALE = re.compile(r"[a-zA-Z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_EMPTY_LINK = re.compile(r"\b(click here|hier klicken|read more)\b", re.IGNORECASE)
+
+
+class PublishStatus(TypedAction):
+    """Tell an account how an incident that affects it stands."""
+
+    event: ClassVar[str] = "keepgrow.status.published"
+    type: Literal["publish_status"]
+    status: Literal["investigating", "identified", "monitoring", "resolved"]
+    text: Annotated[str, Field(min_length=1, max_length=1000)]
+    locale: Annotated[
+        str, Field(min_length=2, max_length=35, description="BCP 47 tag of the text's language.")
+    ]
+    incident: Annotated[Key | None, Field(description="The incident, if it has a key.")] = None
+
+    @classmethod
+    def draft(cls, situation: Situation) -> Self:
+        """Return the action's message in the account's locale, else its title."""
+        status = "investigating"
+        values = {**message_values(situation), "status": status}
+        words = situation.catalogue.message(situation.action, situation.locale, values)
+        locale, text = words or (situation.catalogue.default_locale, situation.action.title)
+        return cls(
+            type="publish_status",
+            account_id=situation.frame.account_id,
+            action_key=situation.action.key,
+            status="investigating",
+            text=text,
+            locale=locale,
+        )
+
+    def faults(self, situation: Situation) -> Iterator[Fault]:
+        """Yield what is wrong with the words: their language, and what a screen reader can't tell."""
+        wanted = situation.locale.partition("-")[0].lower()
+        if not _LOCALE.fullmatch(self.locale):
+            yield Fault("/locale", "not_a_locale", "it should be a BCP 47 tag such as en-US")
+        elif self.locale.partition("-")[0].lower() not in {
+            wanted,
+            situation.catalogue.default_locale.partition("-")[0].lower(),
+        }:
+            yield Fault("/locale", "other_language", f"the account reads {situation.locale}")
+        yield from text_faults("/text", self.text)
+
+    def words(self, situation: Situation) -> dict[str, str]:  # noqa: ARG002 -- as every type
+        """Return the status."""
+        return {"status": self.status}
+
+    def read_back(self) -> str:
+        """Return the words in a sentence."""
+        return f"Publish to {self.account_id}, in {self.locale}: {self.status}: {self.text}"
+
+    def inverse(self) -> SideEffect | None:
+        """Return its withdrawal."""
+        data = {"account_id": self.account_id, "status": self.status, "incident": self.incident}
+        return SideEffect("keepgrow.status.withdrawn", data)
+
+
+def text_faults(pointer: str, text: str) -> Iterator[Fault]:
+    """Yield what keeps people from understanding *text*, those who hear it read out too."""
+    if not text.strip():
+        yield Fault(pointer, "empty", "the text says nothing")
+    if _PLACEHOLDER.search(text):
+        yield Fault(pointer, "placeholder_left", "a placeholder was not filled")
+    if any(unicodedata.category(one) in {"Cc", "Co", "Cs"} and one not in "\n\t" for one in text):
+        yield Fault(pointer, "control_characters", "the text holds characters that nobody can read")
+    letters = [one for one in text if one.isalpha()]
+    if len(letters) >= SHOUTED_LETTERS and sum(one.isupper() for one in letters) / len(letters) > MOST_UPPER:
+        yield Fault(
+            pointer, "all_capitals", "capitals throughout are hard to read, and some readers spell them"
+        )
+    if _EMPTY_LINK.search(text):
+        yield Fault(pointer, "empty_link_text", "a link's words should say where it leads")
+
+
+def message_values(situation: Situation) -> dict[str, str]:
+    """Return what a message of any action may name: account, plan, seats, title, and the action's parameters."""
+    frame, catalogue = situation.frame, situation.catalogue
+    plan = catalogue.plans_by_key.get(frame.text("plan") or "")
+    seats = frame.number("seats")
+    return {
+        **{name: str(value) for name, value in situation.action.parameters.items()},
+        "account_id": frame.account_id,
+        "plan": plan.name if plan else "",
+        "seats": "" if seats is None else f"{seats:g}",
+        "title": situation.action.title,
+    }
