@@ -1,0 +1,138 @@
+"""Frequency caps and budgets: how much of something may be used within a rolling window.
+
+A cap counts actions, money or people's minutes, separately for each value of what it is `per`. What was used is part
+of the decision frame, so that a decision remains a pure function; `serving.caps` counts it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from serving.decisions.cover import CODE, Cover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from serving.decisions.catalogue import Action
+
+Unit = Literal["actions", "cost", "csm_minutes"]
+Dimension = Literal["channel", "action", "playbook", "account"]
+Lane = Literal["interactive", "batch"]
+DIMENSIONS: Final[tuple[Dimension, ...]] = ("channel", "action", "playbook", "account")
+"""The account comes last in a key: of them, only its text may hold any character."""
+DAY_SECONDS: Final = 86_400
+MINOR_UNITS: Final = 100
+SEPARATOR: Final = "|"
+CUSTOMER_SURFACES: Final = frozenset({"in_app", "email"})
+"""Where the customer sees an action; on the others, people of the company do, and nothing is used of caps."""
+
+
+class Cap(BaseModel):
+    """At most `limit` of `unit` within any `window_days` for each value of `per`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=CODE, description="Unique name; a refusal bears it as its rule.")
+    covers: Cover = Field(default=Cover(), description="Actions that count; nothing given: all.")
+    lanes: tuple[Lane, ...] = Field(
+        default=(),
+        description="`interactive` or `batch`, to give each a budget of its own; nothing given: both.",
+    )
+    per: tuple[Dimension, ...] = Field(
+        default=("account",), description="What is counted apart; an empty list counts the whole company."
+    )
+    unit: Unit = Field(default="actions", description="What is counted.")
+    limit: float = Field(ge=0, description="The most that may be used within the window.")
+    window_days: float = Field(gt=0, le=400, description="Length of the rolling window.")
+    on_breach: Literal["refuse", "draft"] = Field(
+        default="refuse", description="`draft`: an action beyond the limit may be prepared, but not shown."
+    )
+    text: str = Field(
+        default="", description="Why an action is refused, in a sentence; one is made if not given."
+    )
+
+    @model_validator(mode="after")
+    def _countable(self) -> Cap:
+        if len(set(self.per)) != len(self.per):
+            raise ValueError(f"cap {self.id!r} names a dimension twice in `per`")
+        return self
+
+    @property
+    def limit_units(self) -> int:
+        """The limit as it is counted: actions, minutes, or money in minor units."""
+        return whole_units(self.unit, self.limit)
+
+    @property
+    def window_seconds(self) -> int:
+        """Length of the window."""
+        return round(self.window_days * DAY_SECONDS)
+
+    def key(self, action: Action, account_id: str) -> str:
+        """Return the name under which *action* on *account_id* is counted."""
+        values = {
+            "channel": action.channel, "action": action.key, "playbook": action.playbook or "", "account": account_id,
+        }  # fmt: skip
+        return SEPARATOR.join([self.id, *(values[name] for name in DIMENSIONS if name in self.per)])
+
+    def amount(self, action: Action) -> int:
+        """Return how much *action* uses, as it is counted."""
+        if self.unit == "actions":
+            return 1
+        return whole_units(self.unit, action.cost if self.unit == "cost" else action.csm_minutes)
+
+    def reason(self, used: int) -> str:
+        """Return the sentence of a refusal."""
+        if self.text:
+            return self.text
+        spent = used / MINOR_UNITS if self.unit == "cost" else used
+        apart = " for each " + " and ".join(self.per) if self.per else ""
+        window = f"{self.window_days:g} day{'' if self.window_days == 1 else 's'}"
+        return f"{spent:g} {self.unit.replace('_', ' ')} of {self.limit:g} are used within {window}{apart}"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one action would use of one cap.
+
+    Attributes:
+        cap: The cap.
+        key: The name under which it is counted.
+        amount: How much, in whole units.
+    """
+
+    cap: Cap
+    key: str
+    amount: int
+
+    def exceeds(self, used: int) -> bool:
+        """Return whether the limit would be passed when *used* is used already."""
+        return used + self.amount > self.cap.limit_units
+
+
+def whole_units(unit: Unit, value: float) -> int:
+    """Return *value* as it is counted; money in minor units."""
+    return round(value * MINOR_UNITS) if unit == "cost" else round(value)
+
+
+def uses(caps: Iterable[Cap], action: Action, account_id: str, lane: Lane) -> tuple[Use, ...]:
+    """Return what *action* on *account_id* would use of *caps*, in their order.
+
+    Args:
+        caps: A policy's caps.
+        action: The action.
+        account_id: The account.
+        lane: Whether a person waits (`interactive`) or a job asks (`batch`).
+    """
+    return tuple(
+        Use(cap, cap.key(action, account_id), cap.amount(action))
+        for cap in caps
+        if (not cap.lanes or lane in cap.lanes) and cap.covers.covers(action)
+    )
+
+
+def breached(used: Mapping[str, int], wanted: Iterable[Use]) -> list[Use]:
+    """Return which of the *wanted* uses would pass their limit; what *used* does not name is unused."""
+    return [use for use in wanted if use.exceeds(used.get(use.key, 0))]

@@ -1,0 +1,32 @@
+"""Which of the catalogue's actions a rule or a cap means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.decisions.catalogue import ActionType, Channel
+
+if TYPE_CHECKING:
+    from serving.decisions.catalogue import Action
+
+CODE: Final = r"^[a-z][a-z0-9_]*$"
+
+
+class Cover(BaseModel):
+    """Which actions are meant: those that match every list that is not empty."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    types: tuple[ActionType, ...] = Field(default=(), description="Action types.")
+    channels: tuple[Channel, ...] = Field(default=(), description="Channels.")
+    actions: tuple[str, ...] = Field(default=(), description="Keys of the catalogue's actions.")
+
+    def covers(self, action: Action) -> bool:
+        """Return whether *action* is meant."""
+        return (
+            (not self.types or action.type in self.types)
+            and (not self.channels or action.channel in self.channels)
+            and (not self.actions or action.key in self.actions)
+        )
