@@ -114,7 +114,7 @@ def inspect(folder: Path) -> None:
         raise BentoError(f"{folder}: holds what serving does not need: {', '.join(sorted(wrong)[:10])}")
     needed = {
         "serving/service.py",
-        "serving/decisions/catalogue.yaml",
+        "serving/decisions/catalogue/catalogue.yaml",
         "serving/api/docs.html",
         "feature_repo/contract.py",
     }
@@ -150,6 +150,7 @@ def probe(tag: str, model: str) -> None:
         # The bento must stand on what it holds: no sources of ours on the path, no bundle named from outside.
         env = {
             "REDIS_URL": redis_url,
+            "LEDGER_URL": f"sqlite:///{Path(elsewhere) / 'ledger.db'}",
             "BENTOML_DO_NOT_TRACK": "True",
             "PYTHONPATH": "",
             "PYTHONSAFEPATH": "1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 import os
 import shutil
@@ -27,7 +28,9 @@ from serving.pids import is_running
 from serving.state import fitting_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
 
     from keepgrow.processes import Interruption
     from serving.bundle.loader import Bundle
@@ -68,6 +71,15 @@ def score(
         int, typer.Option(min=1, help="Accounts whose newest features are older are not scored.")
     ] = 14,
     *,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Add the ends of each probability's 90 % interval.")
+    ] = False,
+    outlook: Annotated[
+        bool,
+        typer.Option(
+            "--outlook", help="Add trajectory, money at stake, time to close and intervention window."
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option(help="Replace what is there; it stays until the new one is complete.")
     ] = False,
@@ -79,12 +91,21 @@ def score(
     plans = load_catalogue(catalogue)
     rules = fitting_policy(policy, plans, bundle)
     now = as_of.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
+    score_batch = functools.partial(
+        score_table,
+        bundle=bundle,
+        catalogue=plans,
+        policy=rules,
+        now=now,
+        intervals=intervals,
+        outlook=outlook,
+    )
+    schema = score_table_schema(bundle.manifest, intervals=intervals, outlook=outlook)
     source = OfflineFeatures(features, bundle.manifest.contract, now, dt.timedelta(days=look_back_days))
     try:
         with terminate_like_interrupt() as interruption, _appearing(out) as folder:
-            tiers, actions, left_out = _write(
-                source, bundle, plans, rules, now, folder, batch_rows, interruption
-            )
+            tiers, actions, left_out = _write(source, score_batch, schema, folder, batch_rows, interruption)
+            _summarise(folder, bundle, plans, rules, now, tiers, actions, left_out)
     except KeyboardInterrupt:
         console.print("\nStopped; nothing was written. What was there before is as it was.")
         raise SystemExit(STOPPED) from None
@@ -100,18 +121,15 @@ def score(
 
 def _write(
     source: OfflineFeatures,
-    bundle: Bundle,
-    catalogue: Catalogue,
-    policy: Policy,
-    now: dt.datetime,
+    score_batch: Callable[[pa.RecordBatch], pa.RecordBatch],
+    schema: pa.Schema,
     folder: Path,
     batch_rows: int,
     interruption: Interruption,
 ) -> tuple[Counter[str], Counter[str], int]:
-    """Write part files and a summary into *folder*; return counts by tier, by action, and of those left out."""
+    """Write part files of *schema* into *folder*; return counts by tier, by action, and of those left out."""
     tiers: Counter[str] = Counter()
     actions: Counter[str] = Counter()
-    schema = score_table_schema(bundle.manifest)
     spill = folder / ".spill"
     columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
@@ -129,7 +147,7 @@ def _write(
                 path = folder / f"part-{part:05d}.parquet"
                 writer = files.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
                 in_file, part = 0, part + 1
-            scores = score_table(batch, bundle, catalogue, policy, now)
+            scores = score_batch(batch)
             writer.write_batch(scores)
             in_file += scores.num_rows
             tiers.update(scores.column("churn_risk_tier").to_pylist())
@@ -141,8 +159,22 @@ def _write(
         raise ServingError(
             f"{total} accounts were scored where {expected} have features; nothing was written"
         )
+    return tiers, actions, left_out
+
+
+def _summarise(
+    folder: Path,
+    bundle: Bundle,
+    catalogue: Catalogue,
+    policy: Policy,
+    now: dt.datetime,
+    tiers: Counter[str],
+    actions: Counter[str],
+    left_out: int,
+) -> None:
+    """Write the summary into *folder*."""
     summary = {
-        "accounts": total,
+        "accounts": sum(tiers.values()),
         "accounts_left_out_as_too_old": left_out,
         "as_of": now.isoformat(),
         "model": bundle.tag,
@@ -153,7 +185,6 @@ def _write(
         "actions": dict(actions),
     }
     (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2), encoding="utf-8")
-    return tiers, actions, left_out
 
 
 @contextlib.contextmanager

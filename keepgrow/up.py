@@ -79,6 +79,7 @@ def up(
                 "REDIS_URL": redis_url,
                 "KEEPGROW_FEATURES_DIR": str(workspace.features.resolve()),
                 "KEEPGROW_REGISTRY": str(workspace.registry.resolve()),
+                "LEDGER_URL": os.environ.get("LEDGER_URL") or workspace.ledger_url,
             }
             made = prepare(workspace, data, env)
             if not prepare_only:

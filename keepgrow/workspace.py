@@ -62,6 +62,11 @@ class Workspace:
         return self.root / "valkey"
 
     @property
+    def ledger_url(self) -> str:
+        """Address of the embedded ledger."""
+        return f"sqlite:///{self.root.resolve() / 'ledger.db'}"
+
+    @property
     def model_tag(self) -> Path:
         """A file with the tag of the bundle that was trained here."""
         return self.root / "model-tag.txt"

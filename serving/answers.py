@@ -6,25 +6,23 @@ A question shares its read of the store and its call of the graph with those tha
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from serving import metrics
-from serving.decisions.next_best_action import decide
+from serving.deciding import decide_on_record
 from serving.errors import UnknownAccount
 from serving.reading import count_scores, read_features, statuses_of
 from serving.scoring.engine import score_rows
-from serving.scoring.money import revenue_at_risk
-from serving.scoring.window import intervention_window
+from serving.scoring.prospects import prospects
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from serving.decisions.decision import Decision
-    from serving.features.rows import ContextValue, FeatureRows
+    from serving.features.rows import FeatureRows
+    from serving.ledger.decisions import RecordedDecision
     from serving.scoring.result import AccountScore
     from serving.state import ServingState
 
@@ -35,6 +33,20 @@ PROFILE = (
     "adoption_ratio", "health_score", "health_score_28d_change",
     "open_tickets", "invoices_overdue", "incident_active", "has_active_subscription",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the graph is asked for besides probabilities; see `score_rows`."""
+
+    signals: bool = False
+    intervals: bool = False
+    outlook: bool = False
+
+
+SCORE: Final = Wanted(signals=True, intervals=True)
+DECISION: Final = Wanted(outlook=True)
+CARD: Final = Wanted(signals=True, intervals=True, outlook=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class ScoredAccount:
 
 
 async def score_together(
-    state: ServingState, account_ids: Sequence[str], *, signals: bool
+    state: ServingState, account_ids: Sequence[str], *, wanted: Wanted
 ) -> list[ScoredAccount]:
     """Return the scores of a few accounts, each for a request of its own, by one read and one call.
 
@@ -76,74 +88,54 @@ async def score_together(
     rows = await read_features(state, account_ids)
     now = state.clock.now()
     started = time.perf_counter()
-    results = score_rows(rows, state.bundle, now, state.clock.label, signals=signals)
+    results = score_rows(
+        rows,
+        state.bundle,
+        now,
+        state.clock.label,
+        signals=wanted.signals,
+        intervals=wanted.intervals,
+        outlook=wanted.outlook,
+    )
     metrics.MODEL_SECONDS.observe(time.perf_counter() - started, len(results))
     count_scores(state, rows, statuses_of(results), now.timestamp())
     return [ScoredAccount(now, rows, index, result) for index, result in enumerate(results)]
 
 
-async def score_account(state: ServingState, account_id: str, *, signals: bool = True) -> ScoredAccount:
-    """Return the score of one account as of the service's time, with *signals* or for less without.
+async def score_account(state: ServingState, account_id: str, wanted: Wanted = SCORE) -> ScoredAccount:
+    """Return the score of one account as of the service's time: `SCORE`, or what a `DECISION` or a `CARD` needs.
 
     Raises:
         StoreUnavailable: The store did not answer in time.
     """
-    return await (state.scoring if signals else state.bare_scoring).ask(account_id)
+    return await state.scoring[wanted].ask(account_id)
 
 
-async def next_best_action(state: ServingState, account_id: str, surface: str | None) -> Decision:
-    """Return the one action worth taking now for an account, or why there is none.
+async def next_best_action(state: ServingState, account_id: str, surface: str | None) -> RecordedDecision:
+    """Return the one action worth taking now for an account, or why there is none, once that is on record.
 
     Raises:
         UnknownAccount: The store holds nothing of it.
         StoreUnavailable: The store did not answer in time.
+        LedgerUnavailable: The decision could not be recorded in time.
     """
-    return _decide(state, await score_account(state, account_id, signals=False), surface)
+    return await decide_on_record(state, await score_account(state, account_id, DECISION), surface)
 
 
 async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
-    """Return score, key profile, what is at stake, how long there is to act, and the next best action.
+    """Return score, key profile, what lies ahead and is at stake, and the next best action.
 
     Raises:
         UnknownAccount: The store holds nothing of it.
         StoreUnavailable: The store did not answer in time.
+        LedgerUnavailable: The decision could not be recorded in time.
     """
-    scored = await score_account(state, account_id)
+    scored = await score_account(state, account_id, CARD)
     score = scored.score
     features = state.frames.features(scored.rows, scored.index)
     return {
         **score.to_dict(),
         "profile": {name: features[name] for name in PROFILE if name in features},
-        **_at_stake(state, score, features),
-        "next_best_action": _decide(state, scored, None).to_dict(),
+        **prospects(state.bundle.manifest, score, features, state.catalogue.currency),
+        "next_best_action": (await decide_on_record(state, scored, None)).to_dict(),
     }
-
-
-def _at_stake(
-    state: ServingState, score: AccountScore, features: Mapping[str, ContextValue]
-) -> dict[str, Any]:
-    """Return revenue at risk within the scored horizon, and the window for an intervention."""
-    manifest = state.bundle.manifest
-    churn = list(score.churn_probability.values())
-    mrr, days = features.get("mrr"), features.get("days_to_term_end")
-    stake = revenue_at_risk(
-        mrr if isinstance(mrr, int | float) else None,
-        score.churn_probability[f"{manifest.score_horizon_days}d"],
-    )
-    window = intervention_window(
-        churn[0], churn[-1], days_to_term_end=days if isinstance(days, int | float) else math.nan
-    )
-    return {
-        "revenue_at_risk": {
-            "amount": None if stake is None else round(stake, 2),
-            "currency": state.catalogue.currency,
-        },
-        "intervention_window": window,
-    }
-
-
-def _decide(state: ServingState, scored: ScoredAccount, surface: str | None) -> Decision:
-    frame = state.frames.frame(scored.rows, scored.index, scored.score, now=scored.now, surface=surface)
-    decision = decide(frame, state.catalogue, state.policy)
-    metrics.decisions("action" if decision.winner else "nothing").inc()
-    return decision

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from serving import metrics
-from serving.api import accounts, health, holdouts, models, next_best_action, openapi, score
+from serving.api import (
+    accounts,
+    actions,
+    decisions,
+    health,
+    holdouts,
+    models,
+    next_best_action,
+    openapi,
+    outcomes,
+    score,
+)
 from serving.api import metrics as metrics_api
 from serving.api.messages import (
     PROBLEM,
@@ -49,6 +60,15 @@ ROUTER = Router(
         Route("/v1/next-best-action", {"POST": next_best_action.post}),
         Route("/v1/accounts/{account_id}", {"GET": accounts.get}),
         Route("/v1/holdouts/{account_id}", {"GET": holdouts.get}),
+        Route("/v1/decisions/{decision_id}", {"GET": decisions.get}),
+        Route("/v1/outcomes", {"POST": outcomes.post}),
+        Route("/v1/actions/schemas", {"GET": actions.all_schemas}),
+        Route("/v1/actions/schemas/{type}", {"GET": actions.one_schema}),
+        Route("/v1/actions/simulate", {"POST": actions.simulate}),
+        Route("/v1/actions/apply", {"POST": actions.apply_action}),
+        Route("/v1/actions/{id}", {"GET": actions.get_receipt}),
+        Route("/v1/actions/{id}/approve", {"POST": actions.approve_action}),
+        Route("/v1/actions/{id}/rollback", {"POST": actions.rollback}),
         Route("/v1/models", {"GET": models.listing}),
         Route("/models/{tag}", {"GET": models.card}),
         Route("/livez", {"GET": health.livez}, bounded=False),

@@ -54,5 +54,31 @@ class PolicyError(ServingError):
     """A policy can't be read, or a rule of it can't hold for what it speaks of."""
 
 
+class LedgerError(ServingError):
+    """The ledger can't be opened, or what is asked of it can't be."""
+
+
+class LedgerUnavailable(LedgerError):  # noqa: N818 -- names the state that a caller meets, as the design does
+    """The ledger did not take or give an entry in time; nothing that needs a record can be answered."""
+
+
+class EntryExists(LedgerError):  # noqa: N818 -- names the state that a caller meets
+    """The ledger holds another entry of this kind with this id."""
+
+    def __init__(self, kind: str, record_id: str) -> None:
+        super().__init__(f"the ledger holds another {kind} {record_id!r}")
+        self.kind = kind
+        self.record_id = record_id
+
+
+class EntryErased(LedgerError):  # noqa: N818 -- names the state that a caller meets
+    """The entry's content was emptied, by erasure or retention."""
+
+    def __init__(self, kind: str, record_id: str) -> None:
+        super().__init__(f"the content of {kind} {record_id!r} was erased")
+        self.kind = kind
+        self.record_id = record_id
+
+
 class SettingsError(ServingError):
     """A setting has a value that can't be used."""

@@ -65,6 +65,11 @@ SCORES = Counter("keepgrow_scores_total", "Accounts scored, by status of the evi
 DECISIONS = Counter(
     "keepgrow_decisions_total", "Decisions made, by whether an action was proposed.", ("outcome",)
 )
+CAP_ALERTS = Counter(
+    "keepgrow_cap_alerts_total",
+    "Times that a cap of several accounts came to 60, 80 or 100 percent of its limit.",
+    ("cap", "percent"),
+)
 IN_FLIGHT = BufferedGauge(
     Gauge("keepgrow_requests_in_flight", "Requests being worked on.", multiprocess_mode="livesum")
 )
@@ -106,6 +111,12 @@ def scores(evidence: str) -> BufferedCounter:
 def decisions(outcome: str) -> BufferedCounter:
     """Return the child of `DECISIONS` with this outcome."""
     return BufferedCounter(DECISIONS.labels(outcome))
+
+
+@lru_cache(maxsize=256)
+def cap_alerts(cap: str, percent: str) -> BufferedCounter:
+    """Return the child of `CAP_ALERTS` of this cap and level."""
+    return BufferedCounter(CAP_ALERTS.labels(cap, percent))
 
 
 async def exposition() -> bytes:

@@ -30,7 +30,7 @@ from serving.api.score import problems
 from serving.app import KeepgrowApp
 from serving.bundle.store import MODEL_NAME, find_bundle
 from serving.decisions.catalogue import Surface
-from serving.errors import ServingError, StoreUnavailable, UnknownAccount
+from serving.errors import LedgerUnavailable, ServingError, StoreUnavailable, UnknownAccount
 from serving.front_door import FrontDoor
 from serving.logs import configure_logs
 from serving.many_accounts import score_accounts
@@ -114,7 +114,7 @@ class Keepgrow:
         """Decide on one account; the same as `POST /v1/next-best-action`."""
         try:
             decision = await answers.next_best_action(_state(), account_id, surface)
-        except (UnknownAccount, StoreUnavailable) as error:
+        except (UnknownAccount, StoreUnavailable, LedgerUnavailable) as error:
             raise _bentoml_error(error) from error
         return DecisionAnswer.model_validate(decision.to_dict())
 
@@ -143,6 +143,7 @@ async def _try_out() -> None:
     """Load what a worker would load and look at the store, then let go of both."""
     state = ServingState.load(SETTINGS, _bundle_path())
     try:
+        await state.ledger.check()
         await state.reader.check_store(SETTINGS.redis_timeout_seconds)
     except StoreUnavailable:
         return
@@ -161,4 +162,6 @@ def _bentoml_error(error: Exception) -> Any:  # noqa: ANN401 - BentoML brings no
         return NotFound(str(error))
     if isinstance(error, ProblemError):
         return InvalidArgument(error.detail)
+    if isinstance(error, LedgerUnavailable):
+        return ServiceUnavailable("The decision could not be recorded in time.")
     return ServiceUnavailable("The online store did not answer in time.")

@@ -2,8 +2,9 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.errors import SettingsError
@@ -38,6 +39,34 @@ class ServingSettings(BaseSettings):
     clock_start: dt.datetime | None = None
     """Time (ISO 8601, UTC if it names no zone) at which the service's clock starts, for demonstrations on
     data that ends in the past; unset, it is the machine's time. Answers then say so."""
+
+    ledger_url: str = Field(
+        default_factory=lambda: f"sqlite:///{Path('.keepgrow', 'ledger.db').resolve()}",
+        validation_alias="LEDGER_URL",
+        repr=False,
+    )
+    """Where decisions and outcomes are recorded: `sqlite:///FILE` or `postgresql://[user[:password]@]host[:port]/db`."""
+
+    ledger_sync: Literal["normal", "full"] = "normal"
+    """What a record in SQLite survives: `normal` the end of the process however it comes, `full` also that of power,
+    at the price of a write to the disk for each commit. PostgreSQL has a setting of its own."""
+
+    ledger_timeout_seconds: float = Field(default=1.0, gt=0, le=60)
+    """Longest time that a decision waits for its record; after it the decision is refused with 503."""
+
+    rejection_days: int = Field(default=90, ge=0)
+    """Days for which an action that an account rejected is not proposed to it again."""
+
+    outbox: str = "log"
+    """Where the effects of actions go, apart by commas: `log`, `file:PATH` for lines of JSON, and addresses of
+    webhooks (`https://...`)."""
+
+    webhook_secret: SecretStr | None = None
+    """What webhooks are signed with: `whsec_` and the base64 of 24 random bytes or more; two apart by a space while
+    the first replaces the second."""
+
+    outbox_attempts: int = Field(default=10, ge=1, le=100)
+    """How often an effect is tried before it is given up, to be retried by `keepgrow outbox retry` only."""
 
     host: str = "127.0.0.1"
     """Address to listen on when the app is run without BentoML."""
@@ -98,6 +127,8 @@ def load_settings() -> ServingSettings:
         faults = []
         for fault in error.errors(include_url=False, include_input=False):
             name = str(fault["loc"][0]) if fault["loc"] else "settings"
-            variable = name.upper() if name.lower() == "redis_url" else f"KEEPGROW_{name.upper()}"
+            variable = (
+                name.upper() if name.lower() in {"redis_url", "ledger_url"} else f"KEEPGROW_{name.upper()}"
+            )
             faults.append(f"{variable}: {fault['msg']}")
         raise SettingsError("; ".join(faults)) from error

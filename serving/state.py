@@ -1,4 +1,4 @@
-"""What one process of the service holds from start to stop: settings, clock, bundle, catalogue, reader.
+"""What one process of the service holds from start to stop: settings, clock, bundle, catalogue, reader, ledger.
 
 `load` reads files and needs no event loop; `connect` opens the store inside the loop that will use it.
 """
@@ -19,8 +19,13 @@ import orjson
 import structlog
 
 from serving import answers, metrics
+from serving.actions.capped import AppliedCaps
+from serving.actions.worker import OutboxWorker, make_worker
 from serving.bundle.loader import Bundle, load_bundle
 from serving.bundle.store import find_bundle
+from serving.caps.keeper import CapKeeper
+from serving.caps.store import CapStore
+from serving.caps.sweeper import Sweeper
 from serving.clock import Clock, make_clock
 from serving.decisions.catalogue import Catalogue, load_catalogue
 from serving.decisions.framing import FrameMaker
@@ -28,15 +33,21 @@ from serving.decisions.next_best_action import decide
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import load_policy
 from serving.decisions.policy.fields import fields_of
-from serving.errors import CatalogueError, StoreUnavailable, UnknownAccount
+from serving.errors import CatalogueError, LedgerUnavailable, StoreUnavailable, UnknownAccount
+from serving.features.client import make_link
 from serving.features.reader import OnlineReader
+from serving.ledger.decisions import answer_json, decision_entry
+from serving.ledger.documents import documents_of
+from serving.ledger.entry import prepare
+from serving.ledger.ledger import Ledger
+from serving.ledger.rejections import Rejections
 from serving.scoring.engine import score_rows
 from serving.together import Together
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from serving.answers import ScoredAccount
+    from serving.answers import ScoredAccount, Wanted
     from serving.settings import ServingSettings
 
 log = structlog.get_logger("keepgrow.state")
@@ -71,9 +82,14 @@ class ServingState:
         policy: Rules that every action must pass.
         reader: Reads features; opened by `connect`.
         frames: Makes decision frames.
+        ledger: Records decisions, actions and outcomes; opened by `connect`.
+        rejections: Knows what accounts have rejected.
+        caps: Counts what frequency caps and budgets allow.
+        sweeper: Gives back what was reserved of caps and not shown; begins with `connect`.
+        applied_caps: Counts what applied actions use of caps.
+        outbox: Sends the effects of actions; begins with `connect`.
         in_flight: Requests being worked on.
-        scoring: Scores single accounts, with signals.
-        bare_scoring: The same without.
+        scoring: Scores single accounts, by what is wanted of them.
         threads: Runs the graph for requests of several accounts.
         bulk_in_flight: Requests for several accounts, or exact reasons, that are worked on or wait.
         bulk_limit: Bounds how many are worked on.
@@ -86,9 +102,14 @@ class ServingState:
     policy: Policy
     reader: OnlineReader
     frames: FrameMaker
+    ledger: Ledger
+    rejections: Rejections = field(init=False)
+    caps: CapKeeper = field(init=False)
+    sweeper: Sweeper = field(init=False)
+    applied_caps: AppliedCaps = field(init=False)
+    outbox: OutboxWorker = field(init=False)
     in_flight: int = 0
-    scoring: Together[ScoredAccount] = field(init=False)
-    bare_scoring: Together[ScoredAccount] = field(init=False)
+    scoring: dict[Wanted, Together[ScoredAccount]] = field(init=False)
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(
             GRAPH_THREADS, thread_name_prefix="graph", initializer=_give_way
@@ -100,9 +121,21 @@ class ServingState:
 
     def __post_init__(self) -> None:
         """Set up what gathers requests."""
-        for name, signals in (("scoring", True), ("bare_scoring", False)):
-            ask = functools.partial(answers.score_together, self, signals=signals)
-            setattr(self, name, Together(ask, (StoreUnavailable,), self.reader.holder))
+        self.rejections = Rejections(self.ledger)
+        cap_store = CapStore(make_link(self.settings.redis_url))
+        self.caps = CapKeeper(
+            cap_store,
+            self.policy.document,
+            self.catalogue,
+            self.settings.redis_timeout_seconds,
+        )
+        self.sweeper = Sweeper(self.caps, self.clock.now)
+        self.applied_caps = AppliedCaps(cap_store, self.policy.document, self.settings.redis_timeout_seconds)
+        self.outbox = make_worker(self.settings, self.ledger, self.clock.now)
+        self.scoring = {}
+        for wanted in (answers.SCORE, answers.DECISION, answers.CARD):
+            ask = functools.partial(answers.score_together, self, wanted=wanted)
+            self.scoring[wanted] = Together(ask, (StoreUnavailable,), self.reader.holder)
 
     @classmethod
     def load(cls, settings: ServingSettings, bundle_path: Path | None = None) -> ServingState:
@@ -127,21 +160,34 @@ class ServingState:
             policy=policy,
             reader=reader,
             frames=FrameMaker(bundle.manifest),
+            ledger=Ledger(
+                settings.ledger_url,
+                documents_of(policy.document, catalogue, bundle.manifest.contract.model_dump(mode="json")),
+                timeout_seconds=settings.ledger_timeout_seconds,
+                sync=settings.ledger_sync,
+            ),
         )
 
     async def connect(self) -> None:
         """Warm up, open the store and check what it holds against the bundle's contract.
 
-        A store that does not answer is no reason not to start: the service is then not ready until it does.
+        A store that does not answer is no reason not to start: the service is then not ready until it does. Neither
+        is a ledger: until it answers there are scores, but no decisions.
 
         Raises:
-            ServingError: The store holds something else than the contract says.
+            ServingError: The store holds something else than the contract says, or the ledger other tables.
         """
         self.bundle.warm_up()
+        try:
+            await self.ledger.open()
+        except LedgerUnavailable as error:
+            log.warning("ledger_unavailable_at_start", ledger=str(self.ledger.database), reason=str(error))
         try:
             await self._replay(await self.reader.check_store(self.settings.redis_timeout_seconds))
         except StoreUnavailable as error:
             log.warning("store_unavailable_at_start", reason=str(error))
+        self.outbox.start()
+        self.sweeper.start()
         metrics.BUNDLE.labels(self.bundle.tag, self.bundle.manifest.contract_hash, self.catalogue.hash).set(1)
         gc.set_threshold(*GC_THRESHOLDS)
         gc.collect()
@@ -168,16 +214,24 @@ class ServingState:
         for part in parts:
             rows = await self.reader.read(part, self.settings.redis_timeout_seconds)
             now = self.clock.now()
-            for index, result in enumerate(score_rows(rows, self.bundle, now, self.clock.label)):
+            everything = score_rows(
+                rows, self.bundle, now, self.clock.label, signals=True, intervals=True, outlook=True
+            )
+            for index, result in enumerate(everything):
                 if not isinstance(result, UnknownAccount):
                     orjson.dumps(result.to_json_value())
                     frame = self.frames.frame(rows, index, result, now=now)
-                    orjson.dumps(decide(frame, self.catalogue, self.policy).to_dict())
+                    decision = decide(frame, self.catalogue, self.policy)
+                    prepare(decision_entry(frame, decision.decision_id, answer_json(decision)))
 
     async def close(self) -> None:
-        """Close the connection to the store."""
+        """Close the connections to store and ledger."""
         self._started = False
         self.threads.shutdown(wait=False)
+        await self.sweeper.stop()
+        await self.caps.close()
+        await self.outbox.stop()
+        await self.ledger.close()
         await self.reader.close()
 
     async def unready_because(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from serving.answers import next_best_action
-from serving.api.messages import Request, Response, json_response
+from serving.api.messages import Request, Response
 from serving.api.requests import parse_next_best_action
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 async def post(state: ServingState, request: Request) -> Response:
-    """Answer with a decision."""
+    """Answer with a decision, which is on record by then."""
     settings = state.settings
     body = await request.json(settings.max_body_bytes, settings.body_timeout_seconds)
     wanted = parse_next_best_action(body)
     decision = await next_best_action(state, wanted.account_id, wanted.surface)
-    return json_response(decision.to_dict())
+    return Response(decision.body)

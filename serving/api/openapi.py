@@ -11,29 +11,41 @@ from pydantic.json_schema import models_json_schema
 
 import serving
 from serving.api import problems, responses
+from serving.api.action_paths import ACTION_SCHEMAS, action_paths
+from serving.api.card_responses import AccountCard
 from serving.api.messages import Request, Response
-from serving.api.requests import EXPLAIN_EXACTLY, NextBestActionRequest, ScoreManyRequest, ScoreOneRequest
+from serving.api.requests import (
+    EXPLAIN_EXACTLY,
+    WITH_INTERVALS,
+    NextBestActionRequest,
+    OutcomeRequest,
+    ScoreManyRequest,
+    ScoreOneRequest,
+)
 from serving.scoring.exact import METHOD, MOST_ACCOUNTS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from serving.api.problems import ProblemKind
+    from serving.api.problem_kind import ProblemKind
     from serving.state import ServingState
 
 VERSION = "0.1.0"
 DOCS_PAGE = Path(__file__).with_name("docs.html")
 REF = "#/components/schemas/{model}"
 SCHEMAS: tuple[type[BaseModel], ...] = (
-    ScoreOneRequest, ScoreManyRequest, NextBestActionRequest, responses.ScoreAnswer,
-    responses.ExplainedScoreAnswer, responses.ScoresAnswer, responses.DecisionAnswer, responses.AccountCard,
-    responses.HoldoutAnswer, responses.ModelsAnswer, responses.StatusAnswer, responses.ProblemDocument,
+    ScoreOneRequest, ScoreManyRequest, NextBestActionRequest, OutcomeRequest, responses.ScoreAnswer,
+    responses.ExplainedScoreAnswer, responses.ScoresAnswer, responses.DecisionAnswer, AccountCard,
+    responses.HoldoutAnswer, responses.RecordedDecisionAnswer, responses.OutcomeAnswer, responses.ModelsAnswer,
+    responses.StatusAnswer, responses.ProblemDocument,
+    *ACTION_SCHEMAS,
 )  # fmt: skip
 BODY_PROBLEMS = (
     problems.BODY_TOO_SLOW, problems.BODY_TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE, problems.MALFORMED_BODY,
 )  # fmt: skip
 COMMON_PROBLEMS = (problems.INTERNAL_ERROR, problems.OVERLOADED, problems.NOT_READY)
 ACCOUNT = "acme-0042"
+DECISION_ID = "dec_0123456789abcdef0123456789abcdef"
 EXPLAIN: dict[str, Any] = {
     "name": "explain",
     "in": "query",
@@ -41,6 +53,14 @@ EXPLAIN: dict[str, Any] = {
     "description": "`exact`: reasons are the account's own TreeSHAP values instead of looked-up ones, and "
     f"`signals.contributions` has every feature's; `signals.method` is then `{METHOD}`.",
     "schema": {"type": "string", "enum": [EXPLAIN_EXACTLY]},
+}
+INTERVALS: dict[str, Any] = {
+    "name": "intervals",
+    "in": "query",
+    "required": False,
+    "description": f"`{WITH_INTERVALS}`: scores of several accounts come with the 90 % intervals that the score of "
+    "one account always has, at the price of a longer wait.",
+    "schema": {"type": "string", "enum": [WITH_INTERVALS]},
 }
 
 
@@ -89,6 +109,8 @@ def openapi_document() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [
             {"name": "accounts", "description": "Questions about accounts."},
+            {"name": "decisions", "description": "What was decided, and what came of it."},
+            {"name": "actions", "description": "Simulate, approve, apply and undo."},
             {"name": "models", "description": "What is served."},
             {"name": "operations", "description": "For those who run the service."},
         ],
@@ -146,7 +168,7 @@ def _paths() -> dict[str, Any]:
                     *BODY_PROBLEMS, problems.TOO_MANY_ACCOUNTS, problems.INVALID_PARAMETER,
                     problems.EXACT_REASONS_UNAVAILABLE, *store,
                 ),
-                parameters=[EXPLAIN],
+                parameters=[EXPLAIN, INTERVALS],
                 body={"oneOf": [_ref(ScoreOneRequest), _ref(ScoreManyRequest)]},
                 examples={
                     "one": {"summary": "One account", "value": {"account_id": ACCOUNT}},
@@ -161,7 +183,7 @@ def _paths() -> dict[str, Any]:
                 "next_best_action", "accounts", "The one action worth taking now",
                 "`action` is null when nothing is worth doing or allowed; `reason` then says why. Every "
                 "action of the catalogue is the action, an alternative, or refused with its stage and rule.",
-                _json(_ref(responses.DecisionAnswer)), (*BODY_PROBLEMS, *store),
+                _json(_ref(responses.DecisionAnswer)), (*BODY_PROBLEMS, *store, problems.LEDGER_UNAVAILABLE),
                 body=_ref(NextBestActionRequest),
                 examples={
                     "hint": {
@@ -173,8 +195,10 @@ def _paths() -> dict[str, Any]:
         "/v1/accounts/{account_id}": {
             "get": _operation(
                 "account_card", "accounts", "The account card",
-                "Score, key profile and next best action of one account.",
-                _json(_ref(responses.AccountCard)), (problems.MALFORMED_BODY, *store),
+                "Score with intervals, key profile, health trajectory, what is at stake in money and how long there "
+                "is left to act, and the next best action of one account.",
+                _json(_ref(AccountCard)),
+                (problems.MALFORMED_BODY, *store, problems.LEDGER_UNAVAILABLE),
                 parameters=[_path_parameter("account_id", "The account, percent-encoded.", ACCOUNT)],
             )
         },
@@ -187,6 +211,36 @@ def _paths() -> dict[str, Any]:
                 parameters=[_path_parameter("account_id", "The account, percent-encoded.", ACCOUNT)],
             )
         },
+        "/v1/decisions/{decision_id}": {
+            "get": _operation(
+                "decision", "decisions", "A past decision",
+                "The answer as it was given, all that it was made from, what came of it, and its place in the "
+                "ledger's chain.",
+                _json(_ref(responses.RecordedDecisionAnswer)),
+                (problems.UNKNOWN_DECISION, problems.ERASED, problems.LEDGER_UNAVAILABLE),
+                parameters=[_path_parameter("decision_id", "The decision's id.", DECISION_ID)],
+            )
+        },
+        "/v1/outcomes": {
+            "post": _operation(
+                "outcome", "decisions", "What came of a decision",
+                "Written once however often it is sent. After a rejection the action is not proposed to the "
+                "account again for `KEEPGROW_REJECTION_DAYS`.",
+                _json(_ref(responses.OutcomeAnswer)),
+                (
+                    *BODY_PROBLEMS, problems.UNKNOWN_DECISION, problems.OUTCOME_CONFLICT, problems.ERASED,
+                    problems.LEDGER_UNAVAILABLE,
+                ),
+                body=_ref(OutcomeRequest),
+                examples={
+                    "rejected": {
+                        "summary": "The customer did not want it",
+                        "value": {"decision_id": DECISION_ID, "event": "rejected", "reason": "no budget this year"},
+                    }
+                },
+            )
+        },
+        **action_paths(_operation, _ref, _path_parameter),
         "/v1/models": {
             "get": _operation(
                 "models", "models", "What is served", "Tag, feature contract, heads, tiers and provenance.",

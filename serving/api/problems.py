@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from serving.errors import ExactReasonsUnavailable, StoreUnavailable, UnknownAccount
+from serving.api.action_problems import ACTION_KINDS, action_problem
+from serving.api.problem_kind import ProblemKind
+from serving.errors import (
+    EntryErased,
+    ExactReasonsUnavailable,
+    LedgerUnavailable,
+    StoreUnavailable,
+    UnknownAccount,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-URN = "urn:keepgrow:problem:"
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemKind:
-    """A kind of failure.
-
-    Attributes:
-        name: Last part of its `type`.
-        status: HTTP status.
-        title: The same short sentence each time.
-        outcome: What metrics count it as.
-        meaning: What it means and what to do, for the reference.
-    """
-
-    name: str
-    status: int
-    title: str
-    outcome: str
-    meaning: str
-
-    @property
-    def type(self) -> str:
-        """The URI that identifies this kind for good."""
-        return URN + self.name
-
-
 UNKNOWN_ACCOUNT = ProblemKind(
     "unknown-account", 404, "Unknown account", "unknown_account",
     "The online store holds no features of this account. Ids are compared byte for byte.",
+)  # fmt: skip
+UNKNOWN_DECISION = ProblemKind(
+    "unknown-decision", 404, "Unknown decision", "client_error",
+    "The ledger holds no decision with this id.",
+)  # fmt: skip
+ERASED = ProblemKind(
+    "erased", 410, "Erased", "client_error",
+    "The record was there; its content was erased for its account, or when its time was over.",
+)  # fmt: skip
+OUTCOME_CONFLICT = ProblemKind(
+    "outcome-conflict", 409, "Another outcome has this id", "client_error",
+    "An `outcome_id` may be sent again with the same content only.",
 )  # fmt: skip
 UNKNOWN_PATH = ProblemKind(
     "unknown-path", 404, "No such path", "client_error", "`/openapi.json` lists every path."
@@ -86,6 +78,11 @@ STORE_UNAVAILABLE = ProblemKind(
     "store-unavailable", 503, "Online store unavailable", "store_unavailable",
     "The online store did not answer in time. Try again after `Retry-After` seconds.",
 )  # fmt: skip
+LEDGER_UNAVAILABLE = ProblemKind(
+    "ledger-unavailable", 503, "Ledger unavailable", "ledger_unavailable",
+    "What has to be on record could not be recorded in time, so it was not done. Scores go on. Try again after "
+    "`Retry-After` seconds.",
+)  # fmt: skip
 OVERLOADED = ProblemKind(
     "overloaded", 503, "Too many requests in flight", "overloaded",
     "Too many are being worked on or waiting, or this one waited too long. Try again after `Retry-After` seconds.",
@@ -97,7 +94,8 @@ NOT_READY = ProblemKind(
 KINDS: tuple[ProblemKind, ...] = (
     UNKNOWN_ACCOUNT, UNKNOWN_PATH, UNKNOWN_MODEL, METHOD_NOT_ALLOWED, BODY_TOO_SLOW, BODY_TOO_LARGE,
     TOO_MANY_ACCOUNTS, UNSUPPORTED_MEDIA_TYPE, MALFORMED_BODY, INVALID_PARAMETER, EXACT_REASONS_UNAVAILABLE,
-    INTERNAL_ERROR, STORE_UNAVAILABLE, OVERLOADED, NOT_READY,
+    UNKNOWN_DECISION, ERASED, OUTCOME_CONFLICT, INTERNAL_ERROR, STORE_UNAVAILABLE, LEDGER_UNAVAILABLE, OVERLOADED,
+    NOT_READY, *ACTION_KINDS,
 )  # fmt: skip
 
 
@@ -138,17 +136,30 @@ def problem_of(error: Exception, retry_after_seconds: int) -> ProblemError:
         return error
     if isinstance(error, UnknownAccount):
         return unknown_account(error.account_id)
-    if isinstance(error, StoreUnavailable):
-        return ProblemError(
-            STORE_UNAVAILABLE,
-            "The online store did not answer in time.",
-            headers=((b"retry-after", str(retry_after_seconds).encode()),),
-        )
-    if isinstance(error, ExactReasonsUnavailable):
-        return ProblemError(
-            EXACT_REASONS_UNAVAILABLE, "The bundle that is served lacks what exact reasons are computed from."
-        )
+    for cause, kind, detail in _FORESEEN:
+        if isinstance(error, cause):
+            again = ((b"retry-after", str(retry_after_seconds).encode()),)
+            return ProblemError(kind, detail, headers=again if kind.status == OVERLOADED.status else ())
+    found = action_problem(error)
+    if found is not None:
+        return ProblemError(found[0], _sentence(str(error)), members=found[1])
     return ProblemError(INTERNAL_ERROR, "The service failed on this request.")
+
+
+_FORESEEN: tuple[tuple[type[Exception], ProblemKind, str], ...] = (
+    (StoreUnavailable, STORE_UNAVAILABLE, "The online store did not answer in time."),
+    (LedgerUnavailable, LEDGER_UNAVAILABLE, "The ledger did not answer in time."),
+    (EntryErased, ERASED, "The content of this record was erased."),
+    (
+        ExactReasonsUnavailable, EXACT_REASONS_UNAVAILABLE,
+        "The bundle that is served lacks what exact reasons are computed from.",
+    ),
+)  # fmt: skip
+"""What a client is told of errors that say nothing more."""
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def unknown_account(account_id: str) -> ProblemError:

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.api.value_responses import Basis, ExpectedValueAnswer, Interval
+from serving.ledger.outcomes import Event
+
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="allow")
@@ -55,11 +58,19 @@ class Evidence(_Answer):
     """What an answer rests on."""
 
     status: Literal["full", "thin", "stale"]
+    reasons: list[Literal["stale_view", "missing_view", "new_account", "unlike_training"]] = Field(
+        description="Why it is not `full`: a view is older than its limit, a view is missing, the account is "
+        "younger than 28 days, or it is unlike those that the models learnt from."
+    )
     views: dict[str, ViewEvidence]
     missing: list[str] = Field(description="Views that hold nothing of the account.")
     clock: Literal["demonstration"] | None = Field(
         default=None, description="Present when the service's time is not the machine's."
     )
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class ScoreAnswer(_Answer):
@@ -70,6 +81,15 @@ class ScoreAnswer(_Answer):
     churn_risk_tier: str
     churn_probability: dict[str, float] = Field(description="Probability of leaving within each horizon.")
     upsell_probability: dict[str, float] = Field(description="Probability of expanding within each horizon.")
+    churn_interval_90: dict[str, Interval] | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Central 90 % interval of each churn probability. Of several accounts with "
+        "`intervals=true` only; not there if the bundle has none.",
+    )
+    upsell_interval_90: dict[str, Interval] | None = Field(
+        default=None, exclude_if=_is_none, description="Likewise of each upsell probability."
+    )
     signals: Signals
     evidence: Evidence
     model: str
@@ -113,17 +133,6 @@ class ScoresAnswer(_Answer):
     errors: list[UnknownAccountProblem]
 
 
-class ExpectedValueAnswer(_Answer):
-    """Expected incremental value of an action over a year, net of its cost."""
-
-    amount: float
-    currency: str
-    interval_90: tuple[float, float]
-    lift_retain: float = Field(description="Believed absolute rise of the probability of staying.")
-    lift_expand: float = Field(description="Believed absolute rise of the probability of expanding.")
-    extra_mrr: float
-
-
 class ActionAnswer(_Answer):
     """An action that is proposed; further members depend on its type."""
 
@@ -134,6 +143,10 @@ class ActionAnswer(_Answer):
     channel: str
     cost: float
     parameters: dict[str, Any]
+    mode: Literal["show", "draft"] = Field(
+        description="`draft`: a budget is used up, so the action may be prepared and not shown."
+    )
+    drafted_by: list[str] = Field(description="Those budgets.")
 
 
 class ReasonAnswer(_Answer):
@@ -148,6 +161,7 @@ class AlternativeAnswer(_Answer):
 
     action: ActionAnswer
     reason: ReasonAnswer
+    basis: Basis
     expected_value: ExpectedValueAnswer
     value_per_cost: float | None
 
@@ -165,6 +179,25 @@ class RefusedAnswer(_Answer):
     )
 
 
+class CapUseAnswer(_Answer):
+    """What an action uses of one cap."""
+
+    cap: str
+    key: str = Field(description="What it is counted under.")
+    amount: int = Field(description="Actions, minutes, or money in minor units.")
+    window_seconds: int
+
+
+class ReservationAnswer(_Answer):
+    """What an action that customers see uses of caps."""
+
+    id: str = Field(description="The decision that reserved it: an earlier one if that said the same.")
+    uses: list[CapUseAnswer]
+    given_back_at: str | None = Field(
+        description="When it is given back, unless the outcome `shown` was reported."
+    )
+
+
 class DecisionAnswer(_Answer):
     """The one action worth taking now, or the reason for none, and what became of every other."""
 
@@ -172,10 +205,14 @@ class DecisionAnswer(_Answer):
     account_id: str
     action: ActionAnswer | None
     reason: ReasonAnswer
-    basis: Literal["prior"]
+    basis: Basis = Field(
+        description="What the action's value rests on; without an action, `uplift` if there were learnt effects to "
+        "look at."
+    )
     expected_value: ExpectedValueAnswer | None
     alternatives: list[AlternativeAnswer]
     refused: list[RefusedAnswer]
+    reservation: ReservationAnswer | None
     decided_at: str
     valid_until: str
     evidence: Evidence
@@ -185,26 +222,6 @@ class DecisionAnswer(_Answer):
     catalogue: str
 
 
-class MoneyAnswer(_Answer):
-    """An amount in a currency; null where it is not known."""
-
-    amount: float | None
-    currency: str = Field(description="ISO 4217 code of the catalogue.")
-
-
-class AccountCard(ScoreAnswer):
-    """All that the account card shows."""
-
-    profile: dict[str, float | int | str | bool | None]
-    revenue_at_risk: MoneyAnswer = Field(
-        description="Probability of leaving within the scored horizon, times a year of MRR."
-    )
-    intervention_window: Literal["early", "timely", "reactive", "emergency"] = Field(
-        description="How long there is left to act."
-    )
-    next_best_action: DecisionAnswer
-
-
 class HoldoutAnswer(_Answer):
     """What an account is held out of."""
 
@@ -212,6 +229,47 @@ class HoldoutAnswer(_Answer):
     held_out: bool = Field(description="Whether it gets no action at all.")
     programmes: list[str] = Field(description="Programmes whose actions it does not get.")
     policy: str
+
+
+class OutcomeAnswer(_Answer):
+    """An outcome as the ledger holds it."""
+
+    outcome_id: str
+    decision_id: str
+    account_id: str | None
+    event: Event
+    action: str | None = Field(description="Key of the action that it happened to.")
+    at: str
+    reason: str | None
+    extra_mrr: float | None
+    not_proposed_before: str | None = Field(
+        description="After a rejection: until when the account is not proposed this action again."
+    )
+    received_at: str
+
+
+class RecordPlace(_Answer):
+    """Where in the ledger's chain a record stands."""
+
+    seq: int = Field(description="Its number, counted from 1 without gaps.")
+    hash: str
+    previous: str = Field(description="Hash of the record before it.")
+    content_hash: str = Field(description="Salted hash of its content.")
+
+
+class RecordedDecisionAnswer(_Answer):
+    """A past decision, what it was made from, and what came of it."""
+
+    decision_id: str
+    account_id: str | None
+    decision: DecisionAnswer = Field(description="The answer as it was given.")
+    frame: dict[str, Any] = Field(
+        description="All that the decision looked at; fields at their defaults are left out."
+    )
+    outcomes: list[OutcomeAnswer] = Field(
+        description="What came of it, in the order in which it was recorded."
+    )
+    record: RecordPlace
 
 
 class ModelAnswer(_Answer):

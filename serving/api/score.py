@@ -11,8 +11,20 @@ import orjson
 from serving.answers import score_account
 from serving.api.messages import Request, Response, json_response
 from serving.api.problems import overloaded, unknown_account
-from serving.api.requests import ScoreManyRequest, ScoreOneRequest, parse_explain, parse_score
-from serving.many_accounts import ScoredAccounts, WrittenScores, explain_accounts, write_scores
+from serving.api.requests import (
+    ScoreManyRequest,
+    ScoreOneRequest,
+    parse_explain,
+    parse_intervals,
+    parse_score,
+)
+from serving.many_accounts import (
+    ScoredAccounts,
+    WrittenScores,
+    explain_accounts,
+    score_accounts,
+    write_scores,
+)
 from serving.scoring.exact import MOST_ACCOUNTS
 
 if TYPE_CHECKING:
@@ -28,19 +40,23 @@ others wait, and beyond these places for single accounts would run short."""
 async def post(state: ServingState, request: Request) -> Response:
     """Answer a request for one score, or for several."""
     settings = state.settings
-    exactly = parse_explain(request.query)
+    exactly, intervals = parse_explain(request.query), parse_intervals(request.query)
     body = await request.json(settings.max_body_bytes, settings.body_timeout_seconds)
     most = min(MOST_ACCOUNTS, settings.max_accounts) if exactly else settings.max_accounts
     wanted = parse_score(body, most)
     if exactly:
-        return await _explained(state, wanted)
+        return await _explained(state, wanted, intervals=intervals)
     if isinstance(wanted, ScoreOneRequest):
         scored = await score_account(state, wanted.account_id)
         return json_response(scored.score.to_json_value())
+    if intervals:
+        async with _bulk_place(state):
+            several = await score_accounts(state, wanted.account_ids, intervals=True)
+        return json_response(_several(several))
     async with _bulk_place(state):
         written = await write_scores(state, wanted.account_ids)
     errors = orjson.dumps(problems(written))
-    return Response(b"".join([b'{"scores":', written.scores, b',"errors":', errors, b"}"]))
+    return Response(b"".join([b'{"scores":', *written.scores, b',"errors":', errors, b"}"]))
 
 
 @contextlib.asynccontextmanager
@@ -63,15 +79,20 @@ async def _bulk_place(state: ServingState) -> AsyncIterator[None]:
         state.bulk_in_flight -= 1
 
 
-async def _explained(state: ServingState, wanted: ScoreOneRequest | ScoreManyRequest) -> Response:
+async def _explained(
+    state: ServingState, wanted: ScoreOneRequest | ScoreManyRequest, *, intervals: bool
+) -> Response:
     one = isinstance(wanted, ScoreOneRequest)
     account_ids = [wanted.account_id] if isinstance(wanted, ScoreOneRequest) else wanted.account_ids
     async with _bulk_place(state):
-        explained = await explain_accounts(state, account_ids)
+        explained = await explain_accounts(state, account_ids, intervals=one or intervals)
     if one and explained.unknown:
         raise explained.unknown[0]
-    scores = [score.to_json_value() for score in explained.known]
-    return json_response(scores[0] if one else {"scores": scores, "errors": problems(explained)})
+    return json_response(explained.known[0].to_json_value() if one else _several(explained))
+
+
+def _several(scored: ScoredAccounts) -> dict[str, Any]:
+    return {"scores": [score.to_json_value() for score in scored.known], "errors": problems(scored)}
 
 
 def problems(scored: ScoredAccounts | WrittenScores) -> list[dict[str, Any]]:

@@ -5,11 +5,13 @@ A pure function of a record batch, so that it runs in a loop on one machine or i
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from serving.batch.feature_table import feature_rows
+from serving.batch.more_columns import interval_fields, interval_values, outlook_fields, outlook_values
 from serving.decisions.framing import FrameMaker
 from serving.decisions.next_best_action import decide
 from serving.errors import UnknownAccount
@@ -39,8 +41,8 @@ SIGNALS = pa.list_(
 )
 
 
-def score_table_schema(manifest: Manifest) -> pa.Schema:
-    """Return the schema of the scores that a bundle with this *manifest* gives."""
+def score_table_schema(manifest: Manifest, *, intervals: bool = False, outlook: bool = False) -> pa.Schema:
+    """Return the schema of the scores that a bundle with this *manifest* gives; see `score_table`."""
     return pa.schema(
         [
             pa.field("account_id", pa.string(), nullable=False),
@@ -72,12 +74,21 @@ def score_table_schema(manifest: Manifest) -> pa.Schema:
             pa.field("feature_contract", pa.string(), nullable=False),
             pa.field("catalogue", pa.string(), nullable=False),
             pa.field("policy", pa.string(), nullable=False),
+            *(interval_fields(manifest) if intervals else ()),
+            *(outlook_fields(manifest) if outlook else ()),
         ]
     )
 
 
 def score_table(
-    table: pa.RecordBatch, bundle: Bundle, catalogue: Catalogue, policy: Policy, now: dt.datetime
+    table: pa.RecordBatch,
+    bundle: Bundle,
+    catalogue: Catalogue,
+    policy: Policy,
+    now: dt.datetime,
+    *,
+    intervals: bool = False,
+    outlook: bool = False,
 ) -> pa.RecordBatch:
     """Return scores and decisions of the accounts of *table*, in its order.
 
@@ -87,6 +98,8 @@ def score_table(
         catalogue: Plans and actions.
         policy: Rules that every action must pass.
         now: Time of scores and decisions, aware.
+        intervals: Whether to add the ends of each probability's 90 % interval, as far as the bundle has them.
+        outlook: Whether to add what the account card says of the future.
 
     Raises:
         FeatureTableError: A column is missing or of another type.
@@ -94,12 +107,20 @@ def score_table(
     rows = feature_rows(table, bundle.manifest)
     maker = FrameMaker(bundle.manifest)
     lines = []
-    for index, score in enumerate(score_rows(rows, bundle, now)):
+    for index, score in enumerate(score_rows(rows, bundle, now, intervals=intervals, outlook=True)):
         if isinstance(score, UnknownAccount):
             continue
-        decision = decide(maker.frame(rows, index, score, now=now), catalogue, policy)
-        lines.append(_line(score, decision))
-    return pa.RecordBatch.from_pylist(lines, schema=score_table_schema(bundle.manifest))
+        # People of the company read the list: caps are looked at when one of them applies an action.
+        frame = dataclasses.replace(maker.frame(rows, index, score, now=now), lane="batch", caps_used={})
+        decision = decide(frame, catalogue, policy)
+        line = _line(score, decision)
+        if intervals:
+            line |= interval_values(score)
+        if outlook:
+            line |= outlook_values(bundle.manifest, score, frame.features, decision, catalogue.currency)
+        lines.append(line)
+    schema = score_table_schema(bundle.manifest, intervals=intervals, outlook=outlook)
+    return pa.RecordBatch.from_pylist(lines, schema=schema)
 
 
 def _line(score: AccountScore, decision: Decision) -> dict[str, Any]:

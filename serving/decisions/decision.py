@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from serving.decisions.catalogue import Action
+    from serving.decisions.lift import Basis
 
 
 def utc_text(time: dt.datetime) -> str:
@@ -64,6 +66,14 @@ class ExpectedValue:
         lift_retain: Believed absolute change of the probability of staying.
         lift_expand: Believed absolute change of the probability of expanding.
         extra_mrr: MRR that an expansion adds.
+        lift_retain_90: Central 90 % interval of `lift_retain`.
+        lift_expand_90: Likewise.
+        basis: `uplift` if what counts in it was learnt from draws of the action, `prior` if it is declared.
+        margin: Gross margin of revenue, a share.
+        gross: Expected incremental margin in a year, before cost and discount.
+        cost: Cost of the action.
+        expected_discount: What the action is expected to give away in a year.
+        levers: The business's own weights, by name; they rank the action and are no part of the amount.
     """
 
     amount: float
@@ -73,6 +83,24 @@ class ExpectedValue:
     lift_retain: float
     lift_expand: float
     extra_mrr: float
+    lift_retain_90: tuple[float, float] = (0.0, 0.0)
+    lift_expand_90: tuple[float, float] = (0.0, 0.0)
+    basis: Basis = "prior"
+    margin: float = 1.0
+    gross: float = 0.0
+    cost: float = 0.0
+    expected_discount: float = 0.0
+    levers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def ranked_by(self) -> float:
+        """The amount times all levers: what actions are ranked by."""
+        return self.amount * math.prod(self.levers.values())
+
+    @property
+    def value_per_cost(self) -> float | None:
+        """Expected incremental margin for each unit of cost; None if the action costs nothing."""
+        return self.gross / self.cost if self.cost else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as the API shows it, money to the cent."""
@@ -80,10 +108,32 @@ class ExpectedValue:
             "amount": round(self.amount, 2),
             "currency": self.currency,
             "interval_90": [round(self.low, 2), round(self.high, 2)],
+            "basis": self.basis,
             "lift_retain": round(self.lift_retain, 6),
+            "lift_retain_interval_90": _rounded(self.lift_retain_90),
             "lift_expand": round(self.lift_expand, 6),
+            "lift_expand_interval_90": _rounded(self.lift_expand_90),
+            "lift_per_cost": self._lift_per_cost(),
+            "value_per_cost": None if self.value_per_cost is None else round(self.value_per_cost, 4),
             "extra_mrr": round(self.extra_mrr, 2),
+            "margin": {"ratio": self.margin, "amount": round(self.gross, 2)},
+            "cost": self.cost,
+            "expected_discount": round(self.expected_discount, 2),
+            "levers": dict(self.levers),
+            "ranked_by": round(self.ranked_by, 2),
         }
+
+    def _lift_per_cost(self) -> dict[str, float] | None:
+        if not self.cost:
+            return None
+        return {
+            "retain": round(self.lift_retain / self.cost, 8),
+            "expand": round(self.lift_expand / self.cost, 8),
+        }
+
+
+def _rounded(interval: tuple[float, float]) -> list[float]:
+    return [round(end, 6) for end in interval]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +144,13 @@ class Proposal:
     details: Mapping[str, Any]
     drivers: tuple[Mapping[str, Any], ...]
     value: ExpectedValue
+    drafted_by: tuple[str, ...] = ()
+    """Budgets that are used up: the action may be prepared, and not shown."""
 
     @property
-    def rank_key(self) -> tuple[float, float, str]:
-        """Sort key: highest value first, then lowest cost, then name; the order of input never matters."""
-        return (-self.value.amount, self.action.cost, self.action.key)
+    def rank_key(self) -> tuple[bool, float, float, str]:
+        """Sort key: what may be shown first, then levered value, cost and name; the order of input never matters."""
+        return (bool(self.drafted_by), -self.value.ranked_by, self.action.cost, self.action.key)
 
     def action_dict(self) -> dict[str, Any]:
         """Return the action as the API shows it."""
@@ -111,6 +163,8 @@ class Proposal:
             "channel": action.channel,
             "cost": action.cost,
             "parameters": dict(action.parameters),
+            "mode": "draft" if self.drafted_by else "show",
+            "drafted_by": list(self.drafted_by),
             **self.details,
         }
 
@@ -124,12 +178,13 @@ class Proposal:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the proposal as an entry of `alternatives`."""
-        cost = self.action.cost
+        value = self.value.to_dict()
         return {
             "action": self.action_dict(),
             "reason": self.reason_dict(),
-            "expected_value": self.value.to_dict(),
-            "value_per_cost": round((self.value.amount + cost) / cost, 4) if cost else None,
+            "basis": self.value.basis,
+            "expected_value": value,
+            "value_per_cost": value["value_per_cost"],
         }
 
 
@@ -151,7 +206,14 @@ class Decision:
     feature_contract: str
     policy: str
     catalogue: str
-    basis: str = "prior"
+    basis: Basis = "prior"
+    reservation: Mapping[str, Any] | None = None
+    """What the winner uses of caps, until it is shown or given back."""
+
+    @property
+    def uses_caps(self) -> bool:
+        """Whether the winner uses something of caps that no earlier decision has reserved."""
+        return self.reservation is not None and self.reservation["id"] == self.decision_id
 
     def _reason_for_nothing(self) -> dict[str, str]:
         return {"code": self.reason_code, "text": self.reason_text}
@@ -168,6 +230,7 @@ class Decision:
             "expected_value": winner.value.to_dict() if winner else None,
             "alternatives": [proposal.to_dict() for proposal in self.alternatives],
             "refused": [refusal.to_dict() for refusal in self.refused],
+            "reservation": self.reservation,
             "decided_at": utc_text(self.decided_at),
             "valid_until": utc_text(self.valid_until),
             "evidence": self.evidence,

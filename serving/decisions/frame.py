@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import datetime as dt  # noqa: TC003 -- `frame_json` reads the fields' types at run time
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping  # noqa: TC003 -- likewise
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping
-
-    from serving.features.rows import ContextValue
+from serving.decisions.caps import Lane  # noqa: TC001 -- likewise
+from serving.features.rows import ContextValue  # noqa: TC001 -- likewise
 
 EvidenceStatus = Literal["full", "thin", "stale"]
 CHURN = "churn_probability_"
 UPSELL = "upsell_probability_"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the bundle says that an action changes in the probability of an outcome.
+
+    Attributes:
+        mean: Expected change, absolute; None if the bundle gave no number.
+        standard_error: Its standard error; likewise.
+        basis: `uplift` if it was learnt from draws of the action, `prior` if it is a prior alone.
+        learner: Which learner told accounts apart; `none` if none did.
+        draws: Draws that it was learnt from, both arms.
+    """
+
+    mean: float | None
+    standard_error: float | None
+    basis: str
+    learner: str = "none"
+    draws: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +52,15 @@ class DecisionFrame:
         fresh_until: When the first view goes stale; None if that is not known.
         model: Tag of the bundle.
         feature_contract: Hash of the feature contract.
+        effects: Effects by action (a key or a type of the catalogue) and by outcome (`retained`, `expanded`).
+        effects_window_days: The window of those outcomes; None if the bundle has no effects.
+        extra_mrr_ratio: Expected extra MRR if the account expands, as a share of its MRR; None if the bundle does
+            not tell.
+        trajectory: Probability that health is `improving`, `stable` or `declining`; empty if the bundle does not tell.
+        lane: Whether a person waits for the decision or a job asks for many.
+        caps_used: What is used of caps, by key, in whole units (what is not there is unused); None if not known.
+        caps_held: Reservation of each action that is recommended to the account on this surface already.
+        rejected: Actions that the account has rejected, by their keys, and until when each is not proposed again.
     """
 
     account_id: str
@@ -48,11 +75,38 @@ class DecisionFrame:
     fresh_until: dt.datetime | None
     model: str
     feature_contract: str
+    effects: Mapping[str, Mapping[str, Effect]] = field(default_factory=dict)
+    effects_window_days: int | None = None
+    extra_mrr_ratio: float | None = None
+    trajectory: Mapping[str, float] = field(default_factory=dict)
+    rejected: Mapping[str, dt.datetime] = field(default_factory=dict)
+    lane: Lane = "interactive"
+    caps_used: Mapping[str, int] | None = None
+    caps_held: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def churn_risk(self) -> float:
         """Probability of leaving within the scored horizon."""
         return self.churn_probability[self.score_horizon]
+
+    @property
+    def churn_within_window(self) -> float:
+        """Probability of leaving within the window of the effects, or the scored horizon if that has none."""
+        return self.churn_probability.get(f"{self.effects_window_days}d", self.churn_risk)
+
+    @property
+    def upsell_within_window(self) -> float | None:
+        """Probability of expanding within the same time; None if the bundle has no such head."""
+        at_score = self.upsell_probability.get(self.score_horizon)
+        return self.upsell_probability.get(f"{self.effects_window_days}d", at_score)
+
+    def effect(self, key: str, kind: str, outcome: str) -> Effect | None:
+        """Return the effect on *outcome* of the action with *key*, or of its type *kind*; None if there is neither."""
+        for name in (key, kind):
+            effect = self.effects.get(name, {}).get(outcome)
+            if effect is not None:
+                return effect
+        return None
 
     def number(self, name: str) -> float | None:
         """Return the feature or probability *name* as a number, or None if it is missing or not finite."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.decisions.frame import DecisionFrame
+from serving.decisions.frame import DecisionFrame, Effect
 
 if TYPE_CHECKING:
     from serving.bundle.manifest import Manifest
     from serving.features.rows import ContextValue, FeatureRows
+    from serving.scoring.outlook import Outlook
     from serving.scoring.result import AccountScore
 
 
@@ -24,6 +25,9 @@ class FrameMaker:
         self._columns = [(feature.name, feature.dtype) for feature in contract.model_features]
         self._limits = np.array([view.limit_seconds for view in contract.views], dtype=np.float64)
         self._score_horizon = f"{manifest.score_horizon_days}d"
+        self._effects = () if manifest.effects is None else manifest.effects.columns
+        self._effects_window = None if manifest.effects is None else manifest.effects.window_days
+        self._classes = () if manifest.trajectory is None else manifest.trajectory.classes
 
     def features(self, rows: FeatureRows, index: int) -> dict[str, ContextValue]:
         """Return every feature of the account at *index* by name, in its own type; None where missing."""
@@ -59,10 +63,11 @@ class FrameMaker:
         Args:
             rows: Features of some accounts.
             index: Which of them.
-            score: That account's score.
+            score: That account's score, with its outlook if effects that were learnt are to count.
             now: Time of the decision, aware.
             surface: Where an action would be shown; None for anywhere.
         """
+        outlook = score.outlook
         return DecisionFrame(
             account_id=rows.account_ids[index],
             now=now,
@@ -76,4 +81,16 @@ class FrameMaker:
             fresh_until=self.fresh_until(rows, index),
             model=score.model,
             feature_contract=score.feature_contract,
+            effects={} if outlook is None else self._effects_of(outlook),
+            effects_window_days=None if outlook is None else self._effects_window,
+            extra_mrr_ratio=None if outlook is None else outlook.extra_mrr_ratio,
+            trajectory={} if outlook is None else dict(zip(self._classes, outlook.trajectory, strict=False)),
         )
+
+    def _effects_of(self, outlook: Outlook) -> dict[str, dict[str, Effect]]:
+        effects: dict[str, dict[str, Effect]] = {}
+        told = zip(self._effects, outlook.effects, outlook.effect_errors, strict=True)
+        for column, mean, error in told:
+            effect = Effect(mean, error, column.basis, column.learner, column.draws)
+            effects.setdefault(column.action, {})[column.outcome] = effect
+        return effects

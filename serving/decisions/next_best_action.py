@@ -12,12 +12,18 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from serving.decisions.decision import Decision, Proposal, Refusal
+from serving.decisions.capping import cap_fault, drafted_by, reservation
+from serving.decisions.decision import Decision, Proposal, Refusal, utc_text
+from serving.decisions.frame_json import frame_json
 from serving.decisions.holdouts import GLOBAL
 from serving.decisions.local_time import quiet_from
-from serving.decisions.policy.stages import CONDITIONS_STAGE, HOLDOUT_STAGE, RULE_STAGES
+from serving.decisions.policy.stages import (
+    BUDGET_STAGE,
+    CONDITIONS_STAGE,
+    CONTACT_STAGE,
+    HOLDOUT_STAGE,
+    RULE_STAGES,
+)
 from serving.decisions.value import appraise, details
 
 if TYPE_CHECKING:
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 
     from serving.decisions.catalogue import Action, Catalogue
     from serving.decisions.frame import DecisionFrame
+    from serving.decisions.lift import Basis
     from serving.decisions.policy.compiled import Policy, PolicyCheck
 
 NOTHING: dict[str, str] = {
@@ -36,11 +43,15 @@ NOTHING: dict[str, str] = {
     "contact_policy": "Nothing now: the contact policy allows none of the actions that fit",
     "commercial_policy": "Nothing now: the commercial policy allows none of the actions that fit",
     "uplift_and_value": "Nothing now: no action is surely worth more than it costs",
+    "budget": "Nothing now: budgets are used up",
 }
 
 _BEFORE_HOLDOUT = RULE_STAGES[:1]
 _BEFORE_CONDITIONS = RULE_STAGES[1 : RULE_STAGES.index(CONDITIONS_STAGE) + 1]
-_AFTER_CONDITIONS = RULE_STAGES[RULE_STAGES.index(CONDITIONS_STAGE) + 1 :]
+_AFTER_CONDITIONS = RULE_STAGES[
+    RULE_STAGES.index(CONDITIONS_STAGE) + 1 : RULE_STAGES.index(CONTACT_STAGE) + 1
+]
+_AFTER_CONTACT = RULE_STAGES[RULE_STAGES.index(CONTACT_STAGE) + 1 :]
 
 
 def decide(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> Decision:
@@ -59,7 +70,7 @@ def decide(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> Decisi
     proposals: list[Proposal] = []
     refused: list[Refusal] = []
     for action in catalogue.actions:
-        outcome = _consider(frame, catalogue, check, held_out, action)
+        outcome = _consider(frame, catalogue, policy, check, held_out, action)
         if isinstance(outcome, Refusal):
             refused.append(outcome)
         else:
@@ -68,9 +79,10 @@ def decide(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> Decisi
     refused = [_with_alternative(refusal, proposals, policy) for refusal in refused]
     refused.sort(key=lambda refusal: refusal.action)
     winner = proposals[0] if proposals else None
+    decision_id = _decision_id(frame, catalogue, policy)
     code, text = (winner.action.reason_code, winner.action.reason_text) if winner else _why_nothing(refused)
     return Decision(
-        decision_id=_decision_id(frame, catalogue, policy),
+        decision_id=decision_id,
         account_id=frame.account_id,
         winner=winner,
         reason_code=code,
@@ -84,12 +96,23 @@ def decide(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> Decisi
         feature_contract=frame.feature_contract,
         policy=policy.hash,
         catalogue=catalogue.hash,
+        basis=_basis(frame, winner),
+        reservation=reservation(frame, policy, winner, decision_id),
     )
+
+
+def _basis(frame: DecisionFrame, winner: Proposal | None) -> Basis:
+    """Return what the winner's value rests on; of nothing, whether any effect that was learnt was there to look at."""
+    if winner is not None:
+        return winner.value.basis
+    learnt = any(effect.basis == "uplift" for of in frame.effects.values() for effect in of.values())
+    return "uplift" if learnt else "prior"
 
 
 def _consider(
     frame: DecisionFrame,
     catalogue: Catalogue,
+    policy: Policy,
     check: PolicyCheck,
     held_out: Collection[str],
     action: Action,
@@ -99,16 +122,26 @@ def _consider(
         rules.first_fault(_BEFORE_HOLDOUT)
         or _held_out(held_out, action)
         or rules.first_fault(_BEFORE_CONDITIONS)
+        or _rejected(frame, action)
         or unmet_condition(frame, action)
         or rules.first_fault(_AFTER_CONDITIONS)
+        or cap_fault(frame, policy, action, CONTACT_STAGE)
+        or rules.first_fault(_AFTER_CONTACT)
     )
     if fault is not None:
         return fault
     value = appraise(frame, catalogue, action)
     if isinstance(value, Refusal):
         return value
+    over = cap_fault(frame, policy, action, BUDGET_STAGE)
+    if over is not None:
+        return over
     return Proposal(
-        action=action, details=details(frame, catalogue, action), drivers=_drivers(frame, action), value=value
+        action=action,
+        details=details(frame, catalogue, action),
+        drivers=_drivers(frame, action),
+        value=value,
+        drafted_by=drafted_by(frame, policy, action),
     )
 
 
@@ -120,6 +153,15 @@ def _held_out(held_out: Collection[str], action: Action) -> Refusal | None:
         text = f"The account is held out of the programme {action.playbook}"
         return Refusal(action.key, HOLDOUT_STAGE, "programme_holdout", text)
     return None
+
+
+def _rejected(frame: DecisionFrame, action: Action) -> Refusal | None:
+    """Return that the account has rejected *action* lately, or None."""
+    until = frame.rejected.get(action.key)
+    if until is None or until <= frame.now:
+        return None
+    text = f"The account rejected it; it is not proposed again before {utc_text(until)}"
+    return Refusal(action.key, CONDITIONS_STAGE, "rejected_recently", text)
 
 
 def unmet_condition(frame: DecisionFrame, action: Action) -> Refusal | None:
@@ -183,20 +225,5 @@ def _valid_until(
 
 
 def _decision_id(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> str:
-    content = orjson.dumps(
-        [
-            frame.account_id,
-            frame.now.isoformat(),
-            frame.surface,
-            dict(frame.features),
-            dict(frame.churn_probability),
-            dict(frame.upsell_probability),
-            frame.evidence_status,
-            frame.model,
-            frame.feature_contract,
-            policy.hash,
-            catalogue.hash,
-        ],
-        option=orjson.OPT_SORT_KEYS,
-    )
+    content = frame_json(frame, sort_keys=True) + f"{policy.hash} {catalogue.hash}".encode()
     return "dec_" + hashlib.sha256(content).hexdigest()[:32]

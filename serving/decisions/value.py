@@ -1,8 +1,7 @@
-"""What an action is worth: declared prior lifts turned into money a year, with an interval.
+"""What an action is worth: lifts turned into money a year, with an interval; and what is not worth an action.
 
-`margin * (lift_expand * extra_mrr * 12 + lift_retain * mrr * 12) - cost`. The retain prior is a relative
-reduction of churn, so its absolute lift is the prior times the account's churn probability. A propensity to
-buy is never a lift.
+`margin * (lift_expand * extra_mrr * 12 + lift_retain * mrr * 12) - cost - expected_discount`. `lift` beside this
+module says what is believed of an action.
 """
 
 from __future__ import annotations
@@ -11,14 +10,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from serving.decisions.decision import ExpectedValue, Refusal
+from serving.decisions.lift import believed_lifts, why_suppressed
 from serving.decisions.policy.stages import VALUE_STAGE
 
 if TYPE_CHECKING:
     from serving.decisions.catalogue import Action, Catalogue
     from serving.decisions.frame import DecisionFrame
+    from serving.decisions.lift import BelievedLift
 
 MONTHS = 12
-Z_90 = 1.6448536269514722
 
 
 def seats_to_add(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> int:
@@ -63,33 +63,75 @@ def details(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> dict[
 
 
 def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> ExpectedValue | Refusal:
-    """Return the expected value of *action*, or why it has none that is surely above zero."""
+    """Return the expected value of *action*, or why it has none that is surely above zero.
 
-    def refuse(rule: str, text: str) -> Refusal:
-        return Refusal(action=action.key, stage=VALUE_STAGE, rule=rule, text=text)
-
-    mrr = frame.number("mrr")
-    extra = extra_mrr(frame, catalogue, action)
-    if mrr is None or extra is None:
-        return refuse("value_unknown", "The account's revenue is not known, so neither is the value")
-    risk = frame.churn_risk
-    retain, expand = action.priors.retain, action.priors.expand
+    With several lifts, the distances from the mean to the ends of their intervals add up as independent errors do
+    (Zou and Donner, 2008, "Construction of confidence limits about effect measures", Statistics in Medicine 27).
+    """
+    lifts, mrr = believed_lifts(frame, action), frame.number("mrr")
+    extra = None if lifts is None else expansion(frame, catalogue, action, lifts[1])
+    if lifts is None or extra is None or mrr is None or mrr < 0:
+        text = "The account's revenue or the effect on it is not known, so neither is the value"
+        return Refusal(action.key, VALUE_STAGE, "value_unknown", text)
+    retain, expand = lifts
+    stakes = {"retained": mrr, "expanded": extra}
     year = catalogue.margin * MONTHS
-    gross = year * (expand.mean * extra + retain.mean * risk * mrr)
-    spread = Z_90 * year * math.hypot(expand.sd * extra, retain.sd * risk * mrr)
-    if gross - spread <= 0:
-        return refuse("lift_not_above_zero", "The lower bound of the believed effect is not above zero")
-    if gross <= action.cost:
-        return refuse(
-            "not_worth_its_cost",
-            f"Believed to be worth {gross:.2f} {catalogue.currency}, and costs {action.cost:.2f}",
-        )
+    gross = year * (expand.mean * extra + retain.mean * mrr)
+    below = year * math.hypot((expand.mean - expand.low) * extra, (retain.mean - retain.low) * mrr)
+    above = year * math.hypot((expand.high - expand.mean) * extra, (retain.high - retain.mean) * mrr)
+    aim = max((retain, expand), key=lambda lift: lift.high * stakes[lift.outcome])
+    fault = why_suppressed(lifts, aim, surely=gross - below > 0)
+    given = expected_discount(frame, action, mrr, retain)
+    amount = gross - action.cost - given
+    if fault is None and amount <= 0:
+        text = f"Believed to be worth {gross:.2f} {catalogue.currency}, and costs {action.cost + given:.2f}"
+        fault = ("not_worth_its_cost", text)
+    if fault is not None:
+        return Refusal(action.key, VALUE_STAGE, *fault)
+    counted = [lift for lift in (retain, expand) if lift.is_claimed and stakes[lift.outcome] > 0]
     return ExpectedValue(
-        amount=gross - action.cost,
-        low=gross - spread - action.cost,
-        high=gross + spread - action.cost,
+        amount=amount,
+        low=amount - below,
+        high=amount + above,
         currency=catalogue.currency,
-        lift_retain=retain.mean * risk,
+        lift_retain=retain.mean,
         lift_expand=expand.mean,
         extra_mrr=extra,
+        lift_retain_90=(retain.low, retain.high),
+        lift_expand_90=(expand.low, expand.high),
+        basis="uplift" if all(lift.basis == "uplift" for lift in counted) else "prior",
+        margin=catalogue.margin,
+        gross=gross,
+        cost=action.cost,
+        expected_discount=given,
+        levers=action.levers,
     )
+
+
+def expansion(
+    frame: DecisionFrame, catalogue: Catalogue, action: Action, expand: BelievedLift
+) -> float | None:
+    """Return the MRR that the expansion adds that *expand* speaks of, or None if it can't be told.
+
+    A prior speaks of what the action offers, and the catalogue knows its price. An effect that was learnt is one on
+    any expansion, and the bundle tells how large those are.
+    """
+    if expand.basis == "prior" or frame.extra_mrr_ratio is None:
+        return extra_mrr(frame, catalogue, action)
+    mrr = frame.number("mrr")
+    return None if mrr is None else max(0.0, frame.extra_mrr_ratio * mrr)
+
+
+def expected_discount(frame: DecisionFrame, action: Action, mrr: float, retain: BelievedLift) -> float:
+    """Return what *action* is expected to give away in a year.
+
+    An action with a `discount_ratio` among its parameters offers the list price less that, for `term_months` (a year
+    if it does not say). Whoever stays takes it, also those who would have stayed at the price that they pay now.
+    """
+    offered, months = action.parameters.get("discount_ratio"), action.parameters.get("term_months", MONTHS)
+    if not isinstance(offered, int | float) or not isinstance(months, int | float):
+        return 0.0
+    paid = 1.0 - min(1.0, max(0.0, frame.number("discount_ratio") or 0.0))
+    share = 0.0 if paid <= 0 else max(0.0, 1.0 - (1.0 - offered) / paid)
+    staying = min(1.0, max(0.0, 1.0 - frame.churn_within_window + retain.mean))
+    return share * mrr * min(MONTHS, max(0.0, months)) * staying

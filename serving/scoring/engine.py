@@ -10,9 +10,11 @@ import numpy as np
 
 from serving.errors import UnknownAccount
 from serving.scoring.evidence import EvidenceScale
+from serving.scoring.outlook import outlooks
 from serving.scoring.result import AccountScore
 from serving.scoring.score import churn_risk_score, risk_tier
 from serving.scoring.signals import SignalPair, SignalTables, make_signal_tables, strongest_signals
+from serving.scoring.support import Support
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from serving.bundle.loader import Bundle, Outputs
     from serving.features.rows import ContextValue, FeatureRows
     from serving.scoring.evidence import Evidence
+    from serving.scoring.result import Intervals
 
 ACCOUNT_AGE_FEATURE = "account_age_days"
 PROBABILITY_DIGITS = 6
@@ -39,6 +42,7 @@ class ScoringTables:
         score_column: Column of the scored horizon in the score head's probabilities.
         age_column: Column of the account's age in the matrix; None if the model does not read it.
         evidence: Weighs evidence by the contract's views.
+        support: Tells accounts that are unlike those of training; None if the bundle does not say.
     """
 
     signals: SignalTables
@@ -47,6 +51,7 @@ class ScoringTables:
     score_column: int
     age_column: int | None
     evidence: EvidenceScale
+    support: Support | None
 
 
 @functools.lru_cache(maxsize=8)
@@ -63,6 +68,7 @@ def scoring_tables(bundle: Bundle) -> ScoringTables:
         score_column=score_head.horizons_days.index(manifest.score_horizon_days),
         age_column=names.index(ACCOUNT_AGE_FEATURE) if ACCOUNT_AGE_FEATURE in names else None,
         evidence=EvidenceScale(manifest.contract.views),
+        support=None if manifest.support is None else Support.from_dict(manifest.support.model_dump()),
     )
 
 
@@ -73,6 +79,8 @@ def score_rows(
     clock_label: str | None = None,
     *,
     signals: bool = True,
+    intervals: bool = False,
+    outlook: bool = False,
 ) -> list[AccountScore | UnknownAccount]:
     """Return the score of every account of *rows*, in order.
 
@@ -82,6 +90,8 @@ def score_rows(
         now: The time for which ages are told; aware.
         clock_label: Shown in the evidence where the time is not the machine's, such as `demonstration`.
         signals: Whether reasons are wanted; without them they are empty and the graph does less.
+        intervals: Whether each probability's interval is wanted; likewise.
+        outlook: Whether decisions will be made of the scores, or an account card; likewise.
 
     Returns:
         One entry an account: its score, or an `UnknownAccount` (not raised, so that others get theirs) where
@@ -94,7 +104,7 @@ def score_rows(
     if not asked.known:
         require_zone(now)
         return asked.answers([])
-    outputs = bundle.run(asked.matrix, contributions=signals)
+    outputs = bundle.run(asked.matrix, contributions=signals, intervals=intervals, outlook=outlook)
     return finish(asked, outputs, bundle, now, clock_label)
 
 
@@ -179,16 +189,18 @@ def finish(
     nothing: list[dict[str, float]] = [{} for _ in account_ids]
     evidence = weigh(asked, tables, now, clock_label)
     tag, contract_hash, tiers = bundle.tag, bundle.manifest.contract_hash, tables.tiers
+    churn_ends, upsell_ends = _interval_ends(outputs, tables, n)
     told = zip(
         account_ids, map(churn_risk_score, exact), by_head.get("churn", nothing), by_head.get("upsell", nothing),
-        reasons, evidence, strict=True,
+        reasons, evidence, churn_ends, upsell_ends, outlooks(outputs, n), strict=True,
     )  # fmt: skip
     scores = [
         AccountScore(
-            account_id, score, tiers[score], churn, upsell, raising, lowering, rests_on, tag, contract_hash
+            account_id, score, tiers[score], churn, upsell, raising, lowering, rests_on, tag, contract_hash,
+            churn_interval=churn_end, upsell_interval=upsell_end, outlook=outlook,
         )
-        for account_id, score, churn, upsell, (raising, lowering), rests_on in told
-    ]
+        for account_id, score, churn, upsell, (raising, lowering), rests_on, churn_end, upsell_end, outlook in told
+    ]  # fmt: skip
     return asked.answers(scores)
 
 
@@ -196,7 +208,10 @@ def weigh(asked: Asked, tables: ScoringTables, now: dt.datetime, clock_label: st
     """Return what the score of each account that is known rests on."""
     matrix, column = asked.matrix, tables.age_column
     ages = np.full(len(matrix), np.nan) if column is None else matrix[:, column]
-    return tables.evidence.weigh_all(asked.as_of, now.timestamp(), account_age_days=ages, clock=clock_label)
+    unlike = None if tables.support is None else tables.support.unlike(matrix)
+    return tables.evidence.weigh_all(
+        asked.as_of, now.timestamp(), account_age_days=ages, unlike=unlike, clock=clock_label
+    )
 
 
 def require_zone(now: dt.datetime) -> None:
@@ -212,3 +227,30 @@ def require_zone(now: dt.datetime) -> None:
 def _by_horizon(horizons: tuple[str, ...], values: NDArray[np.float64]) -> list[dict[str, float]]:
     rounded = np.round(values, PROBABILITY_DIGITS).tolist()
     return [dict(zip(horizons, line)) for line in rounded]  # noqa: B905 -- strict costs as much again
+
+
+def _interval_ends(
+    outputs: Outputs, tables: ScoringTables, count: int
+) -> tuple[Sequence[Intervals | None], Sequence[Intervals | None]]:
+    """Return the intervals of churn and of upsell of each of *count* accounts."""
+    found: dict[str, Sequence[Intervals | None]] = {}
+    low, high = outputs.low, outputs.high
+    if low is not None and high is not None:
+        # One table of all heads: what is done once a call costs more than what is done once a number.
+        heads = list(low)
+        ends = np.hstack([part[head] for head in heads for part in (low, high)])
+        lines = np.round(ends, PROBABILITY_DIGITS).tolist()
+        start = 0
+        for head in heads:
+            horizons = tables.horizons[head]
+            middle, end = start + len(horizons), start + 2 * len(horizons)
+            found[head] = [
+                {
+                    horizon: [line[at], line[at + len(horizons)]]
+                    for horizon, at in zip(horizons, range(start, middle))  # noqa: B905 -- strict costs as much again
+                }
+                for line in lines
+            ]
+            start = end
+    nothing: Sequence[None] = [None] * count
+    return found.get("churn", nothing), found.get("upsell", nothing)

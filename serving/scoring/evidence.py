@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import orjson
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from feature_repo.contract import ContractView
 
 EvidenceStatus = Literal["full", "thin", "stale"]
+EvidenceReason = Literal["stale_view", "missing_view", "new_account", "unlike_training"]
+_Key: TypeAlias = tuple[bool, bool, str | None, tuple[float, ...]]
 # The longest of the usual windows: a younger account has no complete month to compare anything with.
 NEW_ACCOUNT_DAYS = 28
 REMEMBERED = 4096
@@ -51,22 +53,25 @@ class Evidence:
     """What an account's score rests on.
 
     Attributes:
-        status: `stale` if a view is older than its limit; else `thin` if a view is missing or the account is
-            younger than 28 days; else `full`.
+        status: `stale` if a view is older than its limit; else `thin` if a view is missing, the account is
+            younger than 28 days or it is unlike what the models learnt from; else `full`.
         views: Age by view.
         missing: Views that hold nothing of the account.
         clock: None for the machine's time, otherwise what kind of clock told the time.
+        reasons: Why the evidence is not full; empty if it is.
     """
 
     status: EvidenceStatus
     views: dict[str, ViewAge]
     missing: tuple[str, ...]
     clock: str | None = None
+    reasons: tuple[EvidenceReason, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as the HTTP answer shows it."""
         shown: dict[str, Any] = {
             "status": self.status,
+            "reasons": list(self.reasons),
             "views": {name: age.to_dict() for name, age in self.views.items()},
             "missing": list(self.missing),
         }
@@ -93,19 +98,27 @@ class EvidenceScale:
 
     def __init__(self, views: Sequence[ContractView]) -> None:
         self._views = tuple(views)
-        self._found: dict[tuple[bool, str | None, tuple[float, ...]], tuple[float, float, Evidence]] = {}
+        self._found: dict[_Key, tuple[float, float, Evidence]] = {}
 
     def weigh(
-        self, as_of: Sequence[float], now: float, *, account_age_days: float, clock: str | None = None
+        self,
+        as_of: Sequence[float],
+        now: float,
+        *,
+        account_age_days: float,
+        unlike: bool = False,
+        clock: str | None = None,
     ) -> Evidence:
         """Return the evidence of one account; see `weigh_evidence` for the arguments."""
         # Without a row a view's time is NaN, which equals nothing; -1 stands for it.
         times = tuple([time if time == time else -1.0 for time in as_of])  # noqa: PLR0124 -- only NaN differs
-        key = (account_age_days < NEW_ACCOUNT_DAYS, clock, times)
+        key = (account_age_days < NEW_ACCOUNT_DAYS, unlike, clock, times)
         known = self._found.get(key)
         if known is not None and known[0] <= now < known[1]:
             return known[2]
-        evidence = weigh_evidence(self._views, as_of, now, account_age_days=account_age_days, clock=clock)
+        evidence = weigh_evidence(
+            self._views, as_of, now, account_age_days=account_age_days, unlike=unlike, clock=clock
+        )
         if len(self._found) >= REMEMBERED:
             self._found.clear()
         self._found[key] = (now, self._holds_until(as_of, now), evidence)
@@ -117,28 +130,37 @@ class EvidenceScale:
         now: float,
         *,
         account_age_days: NDArray[np.float64],
+        unlike: NDArray[np.bool_] | None = None,
         clock: str | None,
     ) -> list[Evidence]:
         """Return the evidence of n accounts; see `weigh_evidence` for the arguments, here of n rows."""
+        odd: list[bool] = [False] * len(as_of) if unlike is None else unlike.tolist()
         if len(as_of) == 1:
             age = float(account_age_days[0])
-            return [self.weigh(as_of[0].tolist(), now, account_age_days=age, clock=clock)]
+            return [self.weigh(as_of[0].tolist(), now, account_age_days=age, unlike=odd[0], clock=clock)]
         times = np.ascontiguousarray(as_of)
-        young = (account_age_days < NEW_ACCOUNT_DAYS).tolist()
+        young: list[bool] = (account_age_days < NEW_ACCOUNT_DAYS).tolist()
         if len(times) and (times == times[0]).all():
             first = times[0].tolist()
-            either = [
-                self.weigh(first, now, account_age_days=NEW_ACCOUNT_DAYS - is_young, clock=clock)
-                for is_young in (False, True)
-            ]
-            return [either[is_young] for is_young in young]
-        here: dict[tuple[bytes, bool], Evidence] = {}
+            kinds = list(zip(young, odd, strict=True))
+            told = {
+                kind: self.weigh(
+                    first, now, account_age_days=NEW_ACCOUNT_DAYS - kind[0], unlike=kind[1], clock=clock
+                )
+                for kind in set(kinds)
+            }
+            return [told[kind] for kind in kinds]
+        here: dict[tuple[bytes, bool, bool], Evidence] = {}
         found = []
-        for row, key in enumerate(zip(map(bytes, times), young, strict=True)):  # most have the same
+        for row, key in enumerate(zip(map(bytes, times), young, odd, strict=True)):  # most have the same
             evidence = here.get(key)
             if evidence is None:
                 evidence = here[key] = self.weigh(
-                    times[row].tolist(), now, account_age_days=float(account_age_days[row]), clock=clock
+                    times[row].tolist(),
+                    now,
+                    account_age_days=float(account_age_days[row]),
+                    unlike=odd[row],
+                    clock=clock,
                 )
             found.append(evidence)
         return found
@@ -162,6 +184,7 @@ def weigh_evidence(
     now: float,
     *,
     account_age_days: float | None = None,
+    unlike: bool = False,
     clock: str | None = None,
 ) -> Evidence:
     """Return the evidence of one account.
@@ -171,6 +194,7 @@ def weigh_evidence(
         as_of: Event time of each view's row in epoch seconds, NaN where there is none.
         now: Epoch seconds.
         account_age_days: Age of the account; None or NaN if that is not known.
+        unlike: Whether the account is unlike those that the models learnt from; see `Support.unlike`.
         clock: See `Evidence`.
     """
     ages: dict[str, ViewAge] = {}
@@ -186,8 +210,12 @@ def weigh_evidence(
         stale = stale or age > limit
         ages[view.name] = ViewAge(time, int(age), limit)
     new = account_age_days is not None and account_age_days < NEW_ACCOUNT_DAYS
-    status: EvidenceStatus = "stale" if stale else "thin" if missing or new else "full"
-    return Evidence(status, ages, tuple(missing), clock)
+    status: EvidenceStatus = "stale" if stale else "thin" if missing or new or unlike else "full"
+    holding: dict[EvidenceReason, bool] = {
+        "stale_view": stale, "missing_view": bool(missing), "new_account": new, "unlike_training": unlike,
+    }  # fmt: skip
+    reasons = tuple([reason for reason, holds in holding.items() if holds])
+    return Evidence(status, ages, tuple(missing), clock, reasons)
 
 
 @functools.lru_cache(maxsize=4096)

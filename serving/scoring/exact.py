@@ -8,13 +8,13 @@ gives them, put together over a head's intervals as the graph does.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from serving.bundle.loader import Outputs
 from serving.bundle.manifest import BOOSTERS_FOLDER
 from serving.errors import BundleError, ExactReasonsUnavailable, UnknownAccount
 from serving.scoring.engine import Asked, finish
@@ -177,7 +177,12 @@ def _require_same_model(reasons: ExactReasons, bundle: Bundle, column: int) -> N
 
 
 def score_exactly(
-    rows: FeatureRows, bundle: Bundle, now: dt.datetime, clock_label: str | None = None
+    rows: FeatureRows,
+    bundle: Bundle,
+    now: dt.datetime,
+    clock_label: str | None = None,
+    *,
+    intervals: bool = False,
 ) -> list[AccountScore | UnknownAccount]:
     """Return the score of every account of *rows* with exact reasons; else as `score_rows`.
 
@@ -189,9 +194,9 @@ def score_exactly(
     reasons = exact_reasons(bundle)
     if not asked.known:
         return asked.answers([])
-    probabilities = bundle.run(asked.matrix, contributions=False).probabilities
+    outputs = bundle.run(asked.matrix, contributions=False, intervals=intervals)
     contributions = reasons.contributions(asked.matrix)
-    outputs = Outputs(probabilities, contributions.astype(np.float32))
+    outputs = dataclasses.replace(outputs, contributions=contributions.astype(np.float32))
     names = [feature.name for feature in bundle.manifest.contract.model_features]
     explained = iter(np.round(contributions, _DIGITS).tolist())
     return [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from serving.scoring.evidence import Evidence
+    from serving.scoring.outlook import Outlook
     from serving.scoring.signals import Signal
 
+Intervals: TypeAlias = dict[str, list[float]]
+"""The central 90 % interval `[low, high]` of the probability by each horizon (`30d`)."""
 INLINE_METHOD: Final = "leaf_averaged_treeshap"
 """How the graph's reasons are made; `training/export/contributions.py` says it at length."""
 
@@ -28,6 +31,9 @@ class AccountScore(NamedTuple):
         feature_contract: Hash of the bundle's feature contract.
         signals_method: How the signals' contributions were made.
         contributions: Every model feature's contribution in log-odds, where they were asked for.
+        churn_interval: Interval of each churn probability; None if it was not asked for, or the bundle has none.
+        upsell_interval: Likewise.
+        outlook: What else the bundle expects, where it was asked for; decisions and the account card use it.
     """
 
     account_id: str
@@ -42,6 +48,9 @@ class AccountScore(NamedTuple):
     feature_contract: str
     signals_method: str = INLINE_METHOD
     contributions: dict[str, float] | None = None
+    churn_interval: Intervals | None = None
+    upsell_interval: Intervals | None = None
+    outlook: Outlook | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as `POST /v1/score` answers it; every number in it is finite."""
@@ -59,12 +68,21 @@ class AccountScore(NamedTuple):
         }
         if self.contributions is not None:
             signals["contributions"] = self.contributions
+        intervals = {
+            name: interval
+            for name, interval in (
+                ("churn_interval_90", self.churn_interval),
+                ("upsell_interval_90", self.upsell_interval),
+            )
+            if interval is not None
+        }
         return {
             "account_id": self.account_id,
             "churn_risk_score": self.churn_risk_score,
             "churn_risk_tier": self.churn_risk_tier,
             "churn_probability": self.churn_probability,
             "upsell_probability": self.upsell_probability,
+            **intervals,
             "signals": signals,
             "evidence": evidence,
             "model": self.model,

@@ -39,11 +39,13 @@ class Support:
         Args:
             matrix: Float64, shape (n, f); missing values as NaN.
         """
-        return np.asarray(((matrix < self.low) | (matrix > self.high)).astype(np.float64) @ self.weight)
+        outside: NDArray[np.float64] = ((matrix < self.low) | (matrix > self.high)).dot(self.weight)
+        return outside
 
     def unlike(self, matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which rows are unlike the training data, shape (n,)."""
-        return np.asarray(self.outside(matrix) > self.limit, dtype=np.bool_)
+        unlike: NDArray[np.bool_] = self.outside(matrix) > self.limit
+        return unlike
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value for the manifest; a range without an end has None there."""

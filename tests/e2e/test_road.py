@@ -58,13 +58,13 @@ def test_scores_differ_between_accounts(service):
     assert one["churn_probability"] == block["scores"][7]["churn_probability"]
 
 
-def test_an_action_rests_on_priors_and_every_candidate_is_accounted_for(service):
+def test_a_decision_says_what_it_rests_on_and_accounts_for_every_candidate(service):
     """The next best action says its basis, or why there is none, and lists what was refused by which rule."""
     kinds = set()
     for account in service.account_ids()[:60]:
         body = {"account_id": account, "surface": "in_app"}
         answer = httpx.post(f"{service.url}/v1/next-best-action", json=body).json()
-        assert answer["basis"] == "prior"
+        assert answer["basis"] in {"uplift", "prior"}
         assert answer["reason"]["code"]
         assert answer["reason"]["text"]
         for refusal in answer["refused"]:

@@ -44,6 +44,7 @@ class World:
         return ServingSettings.model_validate(
             {
                 "redis_url": self.redis_url,
+                "ledger_url": f"sqlite:///{self.home / 'ledger.db'}",
                 "model": self.tag,
                 "clock_start": NOW,
                 "access_log_ratio": 0,

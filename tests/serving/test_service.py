@@ -46,6 +46,7 @@ def environment(world: World) -> dict[str, str]:
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONPATH": str(ROOT),
         "REDIS_URL": world.redis_url,
+        "LEDGER_URL": f"sqlite:///{world.home / 'ledger.db'}",
         "KEEPGROW_MODEL": world.tag,
         "KEEPGROW_CATALOGUE": "",
         "KEEPGROW_CLOCK_START": NOW.isoformat(),

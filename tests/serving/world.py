@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import lightgbm as lgb
@@ -19,9 +20,12 @@ from feature_repo.tables.dataset import DatasetInfo
 from serving.batch.feature_table import feature_table_schema, time_column
 from serving.bundle.manifest import Encoding, TrainingWindow
 from serving.features.keys import EntityKeys
+from tests.training.small_outlook import make_outlook
 from training.definitions import Definitions, load_definitions
 from training.export.bundle import save_bundle
 from training.heads.hazard import HazardHead, Platt
+from training.outlook_values import Outlook
+from training.support import SupportRegion
 from training.trained import TrainedModels
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ END = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 NOW = END + dt.timedelta(hours=13)
 ACCOUNTS = 40
 ROUNDS = 30
+UNSUPPORTED = 1e12
+"""A value of a feature that is unlike all that training saw."""
 IDLE = "idle"
 """The last account: it has no subscription, so nothing is proposed to it."""
 CATEGORIES = {
@@ -153,8 +159,12 @@ def write_online(url: str, contract: FeatureContract, features: pa.RecordBatch) 
         pipe.execute()
 
 
-def make_bundle(store: Path, contract: FeatureContract, seed: int = 7) -> str:
-    """Train small real heads on seeded noise, export them into the model store *store*, return the tag."""
+def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outlook: bool = False) -> str:
+    """Train small real heads on seeded noise, export them into the model store *store*, return the tag.
+
+    With *outlook* the bundle has intervals, a region of support that only `UNSUPPORTED` values lie outside of, a long
+    horizon, amounts, trajectories, and the effects of `tests.training.small_outlook`.
+    """
     random = np.random.default_rng(seed)
     definitions: Definitions = load_definitions()
     width = len(contract.model_features)
@@ -188,6 +198,12 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7) -> str:
                 calibrations=(Platt(1.0, 0.0),) * len(boosters),
             )
         )
+    further = Outlook()
+    if outlook:
+        names = [feature.name for feature in contract.model_features]
+        made = make_outlook(heads, matrix, plan_column=names.index("plan"), seed=seed)
+        top, weight = np.full(width, UNSUPPORTED / 2), np.full(width, 1 / width)
+        further = replace(made, support=SupportRegion(-top, top, weight, limit=0.5 / width))
     day = dt.date(2025, 1, 1)
     trained = TrainedModels(
         heads=tuple(heads),
@@ -204,5 +220,6 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7) -> str:
         dataset=DatasetInfo(name="test", synthetic=True),
         data_hash="sha256:test",
         seed=seed,
+        outlook=further,
     )
     return save_bundle(trained, trained_at=END, store=store, parity_rows=2_000, code="test")

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
 
     from serving.decisions.catalogue import Action, Catalogue
+    from serving.decisions.cover import Cover
     from serving.decisions.frame import DecisionFrame
-    from serving.decisions.policy.document import Cover, PolicyDocument, Rule
+    from serving.decisions.policy.document import PolicyDocument, Rule
     from serving.decisions.policy.fields import Field, Value
 
 
@@ -46,6 +47,7 @@ class Policy:
         Raises:
             PolicyError: A rule is wrong; every fault is named.
         """
+        self.document = document
         self.name = document.name
         self.hash = document.hash
         self.holdouts = document.holdouts
@@ -106,6 +108,12 @@ class Policy:
             for cover in (compiled.rule.covers, compiled.rule.safer_alternative)
             if cover is not None
             for key in cover.actions
+            if key not in known
+        ]
+        faults += [
+            f"cap {cap.id!r} names action {key!r}"
+            for cap in self.document.caps
+            for key in cap.covers.actions
             if key not in known
         ]
         if faults:

@@ -5,43 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from feature_repo.contract import canonical_hash
-from serving.decisions.catalogue import ActionType, Channel
+from serving.decisions.caps import Cap
+from serving.decisions.cover import CODE, Cover
 from serving.decisions.documents import faults_of, read_document
 from serving.decisions.holdouts import Holdouts
 from serving.decisions.policy.stages import RuleStage
 from serving.errors import PolicyError
 
-if TYPE_CHECKING:
-    from serving.decisions.catalogue import Action
-
 PACKAGED_POLICY = Path(__file__).with_name("policy.yaml")
-CODE = r"^[a-z][a-z0-9_]*$"
 
 
 class _Value(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Cover(_Value):
-    """Which actions are meant: those that match every list that is not empty."""
-
-    types: tuple[ActionType, ...] = Field(default=(), description="Action types.")
-    channels: tuple[Channel, ...] = Field(default=(), description="Channels.")
-    actions: tuple[str, ...] = Field(default=(), description="Keys of the catalogue's actions.")
-
-    def covers(self, action: Action) -> bool:
-        """Return whether *action* is meant."""
-        return (
-            (not self.types or action.type in self.types)
-            and (not self.channels or action.channel in self.channels)
-            and (not self.actions or action.key in self.actions)
-        )
 
 
 class Missing(_Value):
@@ -80,12 +61,19 @@ class PolicyDocument(_Value):
     name: str = Field(min_length=1, description="Short name of the policy.")
     holdouts: Holdouts = Field(default=Holdouts(), description="Accounts that get no action, to measure by.")
     rules: tuple[Rule, ...] = Field(min_length=1)
+    caps: tuple[Cap, ...] = Field(default=(), description="Frequency caps and budgets.")
+    hold_minutes: int = Field(
+        default=60,
+        gt=0,
+        description="After this, what an action uses of caps is given back unless it was shown.",
+    )
 
     @model_validator(mode="after")
     def _unique(self) -> PolicyDocument:
-        twice = [name for name, times in Counter(rule.id for rule in self.rules).items() if times > 1]
+        names = Counter([*(rule.id for rule in self.rules), *(cap.id for cap in self.caps)])
+        twice = [name for name, times in names.items() if times > 1]
         if twice:
-            raise ValueError(f"rule ids are given twice: {', '.join(sorted(twice))}")
+            raise ValueError(f"ids are given twice: {', '.join(sorted(twice))}")
         return self
 
     @cached_property

@@ -18,6 +18,10 @@ RULE_STAGES: Final[tuple[RuleStage, ...]] = get_args(RuleStage)
 CONDITIONS_STAGE: Final = "applicability"
 """The stage at whose end the catalogue's own conditions of an action are looked at."""
 VALUE_STAGE: Final = "uplift_and_value"
+BUDGET_STAGE: Final = "budget"
+"""Where caps that are not an account's own stop what is worth its cost."""
+CONTACT_STAGE: Final = "contact_policy"
+"""At its end, caps of the account are looked at."""
 HOLDOUT_STAGE: Final = "holdout"
 """Follows identity and freshness: who is held out is asked only of accounts of which enough is known."""
-STAGES: Final[tuple[str, ...]] = (RULE_STAGES[0], HOLDOUT_STAGE, *RULE_STAGES[1:], VALUE_STAGE)
+STAGES: Final[tuple[str, ...]] = (RULE_STAGES[0], HOLDOUT_STAGE, *RULE_STAGES[1:], VALUE_STAGE, BUDGET_STAGE)

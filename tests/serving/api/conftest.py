@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from serving.app import KeepgrowApp
 from serving.bundle.store import find_bundle
+from tests.serving.world import make_bundle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,4 +33,28 @@ async def app(world: World) -> AsyncIterator[KeepgrowApp]:
 async def client(app: KeepgrowApp) -> AsyncIterator[httpx.AsyncClient]:
     """Return an HTTP client of the app."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def further_world(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return the same accounts with a bundle that has intervals, support and an outlook."""
+    home = tmp_path_factory.mktemp("further_bentoml")
+    tag = make_bundle(home / "models", world.contract, outlook=True)
+    return dataclasses.replace(world, home=home, tag=tag)
+
+
+@pytest.fixture
+async def further_app(further_world: World) -> AsyncIterator[KeepgrowApp]:
+    """Return the app on that world."""
+    app = KeepgrowApp(further_world.settings())
+    await app.start(find_bundle(further_world.tag, further_world.home / "models"))
+    yield app
+    await app.stop()
+
+
+@pytest.fixture
+async def further_client(further_app: KeepgrowApp) -> AsyncIterator[httpx.AsyncClient]:
+    """Return an HTTP client of that app."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(further_app), base_url=BASE) as client:
         yield client

@@ -13,12 +13,13 @@ import pytest
 from serving.app import KeepgrowApp
 from serving.batch.feature_table import FeatureTableError, feature_rows
 from serving.batch.score_table import score_table, score_table_schema
+from serving.bundle.loader import Bundle, load_bundle
 from serving.bundle.store import find_bundle
 from serving.clock import Clock
 from serving.decisions.catalogue import load_catalogue
 from serving.features.reader import OnlineReader
 from serving.state import fitting_policy
-from tests.serving.world import NOW
+from tests.serving.world import NOW, make_bundle
 
 if TYPE_CHECKING:
     from tests.serving.conftest import World
@@ -39,7 +40,7 @@ async def test_batch_and_online_give_the_same_rows(world: World) -> None:
 
 
 async def test_batch_equals_the_service(world: World) -> None:
-    """Scores, tiers, probabilities, signals, actions and decision ids agree with the HTTP answers."""
+    """Scores, tiers, probabilities, signals, actions and their values agree with the HTTP answers."""
     bundle, catalogue = world.bundle, load_catalogue()
     policy = fitting_policy(None, catalogue, bundle)
     table = score_table(world.features, bundle, catalogue, policy, NOW)
@@ -68,10 +69,64 @@ async def test_batch_equals_the_service(world: World) -> None:
             assert row["action_key"] == (decision["action"] or {}).get("key")
             assert row["reason_code"] == decision["reason"]["code"]
             assert row["expected_value"] == (decision["expected_value"] or {}).get("amount")
-            assert row["decision_id"] == decision["decision_id"]
             assert (row["model"], row["feature_contract"]) == (score["model"], score["feature_contract"])
             assert (row["catalogue"], row["policy"]) == (decision["catalogue"], decision["policy"])
     await app.stop()
+
+
+@pytest.fixture(scope="module")
+def further(world: World, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return a bundle for the world's accounts that has intervals, support and an outlook."""
+    store = tmp_path_factory.mktemp("further") / "models"
+    return load_bundle(find_bundle(make_bundle(store, world.contract, outlook=True), store))
+
+
+async def test_batch_adds_what_the_card_says_on_request(world: World, further: Bundle) -> None:
+    """Intervals and outlook are columns that are there if asked for, with the numbers of the account card."""
+    catalogue = load_catalogue()
+    policy = fitting_policy(None, catalogue, further)
+    plain = score_table(world.features, further, catalogue, policy, NOW)
+    table = score_table(world.features, further, catalogue, policy, NOW, intervals=True, outlook=True)
+    assert table.select(plain.schema.names).equals(plain)
+    assert table.schema == score_table_schema(further.manifest, intervals=True, outlook=True)
+    app = KeepgrowApp(world.settings())
+    await app.start(further.path)
+    app.state.clock = Clock(read=NOW.timestamp)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://keepgrow.test"
+    ) as client:
+        for row in table.slice(5, 12).to_pylist():
+            card = (await client.get(f"/v1/accounts/{row['account_id']}")).json()
+            decision = card["next_best_action"]
+            assert row["action_key"] == (decision["action"] or {}).get("key")
+            assert (row["basis"], row["reason_code"]) == (decision["basis"], decision["reason"]["code"])
+            for head in ("churn", "upsell"):
+                for horizon, interval in card[f"{head}_interval_90"].items():
+                    name = f"{head}_probability_{horizon}"
+                    assert [row[f"{name}_low_90"], row[f"{name}_high_90"]] == interval
+            for name, chance in card["health_trajectory"]["probability"].items():
+                assert row[f"health_{name}_probability"] == chance
+            for name in ("revenue_at_risk", "extra_mrr_if_expands", "expected_incremental_revenue"):
+                assert row[name] == card[name]["amount"]
+            assert row["upsell_probability_365d"] == card["upsell_probability_long"]["365d"]
+            assert row["intervention_window"] == card["intervention_window"]
+            assert row["days_to_close"] == card["time_to_close"]["expected_days"]
+            assert row["evidence_reasons"] == card["evidence"]["reasons"]
+    await app.stop()
+
+
+def test_a_bundle_without_outlook_has_fewer_columns_to_add(world: World) -> None:
+    """Of a bundle that has no intervals and no outlook, money and window are told, and what it lacks is no column."""
+    bundle, catalogue = world.bundle, load_catalogue()
+    policy = fitting_policy(None, catalogue, bundle)
+    table = score_table(world.features, bundle, catalogue, policy, NOW, intervals=True, outlook=True)
+    added = set(table.schema.names) - set(score_table_schema(bundle.manifest).names)
+    assert added == {
+        "intervention_window", "revenue_at_risk", "extra_mrr_if_expands", "expected_incremental_revenue",
+        "revenue_currency", "days_to_close", "lift_retain", "lift_expand", "evidence_reasons",
+    }  # fmt: skip
+    assert table.column("revenue_at_risk").null_count == 0
+    assert table.column("extra_mrr_if_expands").null_count == table.num_rows
 
 
 def test_an_account_does_not_depend_on_its_batch(world: World) -> None:

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from serving.decisions.catalogue import Catalogue
-from serving.decisions.frame import DecisionFrame
+from serving.decisions.frame import DecisionFrame, Effect
 from serving.decisions.next_best_action import decide as decide_by
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import load_policy
@@ -70,8 +70,26 @@ def frame(*, features: dict[str, Any] | None = None, churn: float = 0.4, **chang
         "fresh_until": NOON_UTC + dt.timedelta(hours=36),
         "model": "keepgrow:test",
         "feature_contract": "sha256:test",
+        "caps_used": {},
     }
     return DecisionFrame(**{**values, **changes})
+
+
+def learnt(
+    action_name: str = "guide",
+    *,
+    retained: tuple[float, float] | None = None,
+    expanded: tuple[float, float] | None = None,
+    basis: str = "uplift",
+) -> dict[str, Any]:
+    """Return changes to `frame`: effects of an action (a key or a type) as mean and standard error by outcome."""
+    found = {"retained": retained, "expanded": expanded}
+    effects = {
+        outcome: Effect(*numbers, basis, "x", 800)
+        for outcome, numbers in found.items()
+        if numbers is not None
+    }
+    return {"effects": {action_name: effects}, "effects_window_days": 90}
 
 
 def action(key: str = "guide", **changes: Any) -> dict[str, Any]:

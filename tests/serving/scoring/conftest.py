@@ -30,6 +30,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="session")
+def further(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return a loaded bundle of small random models with intervals, support and an outlook."""
+    folder = tmp_path_factory.mktemp("further")
+    trained = make_trained(seed=11, outlook=True)
+    tag = save_bundle(trained, trained_at=TRAINED_AT, store=folder, parity_rows=1_000, code="test")
+    return load_bundle(find_bundle(tag, folder))
+
+
+@pytest.fixture(scope="session")
 def make_rows() -> Callable[..., FeatureRows]:
     """Return a maker of feature rows of n accounts, an hour old."""
 

@@ -45,6 +45,7 @@ def test_ages_and_missing_views_are_shown() -> None:
     shown = weigh_evidence(VIEWS, [NOW - 60.5, math.nan], NOW).to_dict()
     assert shown == {
         "status": "thin",
+        "reasons": ["missing_view"],
         "views": {
             "usage": {"as_of": "2026-02-28T23:58:59Z", "age_seconds": 60, "limit_seconds": 100},
             "profile": {"as_of": None, "age_seconds": None, "limit_seconds": 1000},
@@ -69,10 +70,12 @@ def test_what_is_remembered_is_what_would_be_weighed_anew() -> None:
         now = NOW + tenth / 10
         for as_of in rows:
             for age, clock in ((400.0, None), (3.0, None), (math.nan, "demonstration")):
-                fresh = weigh_evidence(VIEWS, as_of, now, account_age_days=age, clock=clock)
-                found = scale.weigh(as_of, now, account_age_days=age, clock=clock)
-                assert found.to_dict() == fresh.to_dict()
-                assert orjson.loads(orjson.dumps(found.fragment)) == fresh.to_dict()
+                for unlike in (False, True):
+                    told = {"account_age_days": age, "unlike": unlike, "clock": clock}
+                    fresh = weigh_evidence(VIEWS, as_of, now, **told)
+                    found = scale.weigh(as_of, now, **told)
+                    assert found.to_dict() == fresh.to_dict()
+                    assert orjson.loads(orjson.dumps(found.fragment)) == fresh.to_dict()
 
 
 def test_many_accounts_get_the_evidence_that_each_gets_alone() -> None:
@@ -86,3 +89,25 @@ def test_many_accounts_get_the_evidence_that_each_gets_alone() -> None:
     ]
     assert [one.to_dict() for one in found] == [one.to_dict() for one in alone]
     assert [one.status for one in found] == ["full", "thin", "stale", "thin", "full", "thin"]
+
+
+def test_an_account_unlike_those_of_training_is_thin_and_says_so() -> None:
+    """Being unlike makes full evidence thin, and is named beside whatever else is wrong."""
+    as_of = np.array([[NOW, NOW], [NOW, NOW], [NOW - 200, NOW], [math.nan, NOW], [NOW, NOW], [NOW, NOW]])
+    ages = np.array([400.0, 400.0, 400.0, 400.0, 3.0, 400.0])
+    unlike = np.array([False, True, True, True, True, False])
+    found = EvidenceScale(VIEWS).weigh_all(as_of, NOW, account_age_days=ages, unlike=unlike, clock=None)
+    assert [(one.status, one.reasons) for one in found] == [
+        ("full", ()),
+        ("thin", ("unlike_training",)),
+        ("stale", ("stale_view", "unlike_training")),
+        ("thin", ("missing_view", "unlike_training")),
+        ("thin", ("new_account", "unlike_training")),
+        ("full", ()),
+    ]
+    together = EvidenceScale(VIEWS).weigh_all(
+        as_of[[0, 0, 0]], NOW, account_age_days=ages[[0, 4, 0]], unlike=unlike[[0, 1, 1]], clock=None
+    )
+    assert [one.reasons for one in together] == [
+        (), ("new_account", "unlike_training"), ("unlike_training",),
+    ]  # fmt: skip

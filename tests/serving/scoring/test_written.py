@@ -117,10 +117,10 @@ def test_accounts_with_few_or_no_signals_are_written_alike(bundle: Bundle, make_
 def test_what_is_remembered_is_bounded(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of sentences begins anew when it is full, and says the same."""
     monkeypatch.setattr(written, "REMEMBERED", 10)
-    table = WrittenSayings(scoring_tables(bundle).signals)
-    said = [table[0, float(number)] for number in range(25)]
+    table = WrittenSayings(scoring_tables(bundle).signals.sayings[0], b",")
+    said = [table[float(number)] for number in range(25)]
     assert len(table) <= 10
-    assert [table[0, float(number)] for number in range(25)] == said
+    assert [table[float(number)] for number in range(25)] == said
 
 
 def test_nobody_known_is_an_empty_answer(make_rows: Rows) -> None:

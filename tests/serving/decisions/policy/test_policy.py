@@ -87,7 +87,7 @@ def test_what_a_rule_needs_and_does_not_know_stops_the_action() -> None:
     [
         ("rules: [", "not YAML"),
         ("name: x", "rules"),
-        (yaml.safe_dump({"name": "x", "rules": [rule(), rule()]}), "rule ids are given twice: seats_few"),
+        (yaml.safe_dump({"name": "x", "rules": [rule(), rule()]}), "ids are given twice: seats_few"),
         (yaml.safe_dump({"name": "x", "rules": [rule(stage="later")]}), "rules.0.stage"),
         (yaml.safe_dump({"name": "x", "rules": [rule(requires="true")]}), "rules.0.requires"),
         (yaml.safe_dump({"name": "x", "rules": [rule(covers={"types": ["hug"]})]}), "rules.0.covers.types.0"),

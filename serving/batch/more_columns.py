@@ -1,0 +1,99 @@
+"""Columns of scores that are written on request: ends of intervals, and what the account card says of the future."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from serving.scoring.prospects import prospects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from serving.bundle.manifest import Manifest
+    from serving.decisions.decision import Decision
+    from serving.features.rows import ContextValue
+    from serving.scoring.result import AccountScore
+
+
+def interval_fields(manifest: Manifest) -> list[pa.Field]:
+    """Return the fields of `interval_values`; none for a head that has no interval."""
+    return [
+        pa.field(f"{head.name}_probability_{days}d_{end}_90", pa.float64(), nullable=False)
+        for head in manifest.heads
+        if head.low_output is not None
+        for days in head.horizons_days
+        for end in ("low", "high")
+    ]
+
+
+def interval_values(score: AccountScore) -> dict[str, float]:
+    """Return the ends of the intervals of *score*."""
+    by_head = {"churn": score.churn_interval, "upsell": score.upsell_interval}
+    return {
+        f"{head}_probability_{horizon}_{end}_90": value
+        for head, by_horizon in by_head.items()
+        if by_horizon is not None
+        for horizon, interval in by_horizon.items()
+        for end, value in zip(("low", "high"), interval, strict=True)
+    }
+
+
+def outlook_fields(manifest: Manifest) -> list[pa.Field]:
+    """Return the fields of `outlook_values`."""
+    classes = () if manifest.trajectory is None else manifest.trajectory.classes
+    long = () if manifest.long_horizon is None else (f"upsell_probability_{manifest.long_horizon.days}d",)
+    return [
+        *(pa.field(name, pa.float64()) for name in long),
+        *(pa.field(f"health_{name}_probability", pa.float64()) for name in classes),
+        pa.field("intervention_window", pa.string(), nullable=False),
+        pa.field("revenue_at_risk", pa.float64()),
+        pa.field("extra_mrr_if_expands", pa.float64()),
+        pa.field("expected_incremental_revenue", pa.float64()),
+        pa.field("revenue_currency", pa.string(), nullable=False),
+        pa.field("days_to_close", pa.float64()),
+        pa.field("lift_retain", pa.float64()),
+        pa.field("lift_expand", pa.float64()),
+        pa.field("evidence_reasons", pa.list_(pa.string()), nullable=False),
+    ]
+
+
+def outlook_values(
+    manifest: Manifest,
+    score: AccountScore,
+    features: Mapping[str, ContextValue],
+    decision: Decision,
+    currency: str,
+) -> dict[str, Any]:
+    """Return what lies ahead of an account, and the lifts of the action that was chosen for it.
+
+    Args:
+        manifest: Of the bundle that gave *score*.
+        score: With its outlook.
+        features: Of the account, by name.
+        decision: About it.
+        currency: ISO 4217 code of its MRR.
+    """
+    told = prospects(manifest, score, features, currency)
+    trajectory, close = told["health_trajectory"], told["time_to_close"]
+    value = None if decision.winner is None else decision.winner.value
+    return {
+        **{
+            f"upsell_probability_{name}": chance
+            for name, chance in (told["upsell_probability_long"] or {}).items()
+        },
+        **{
+            f"health_{name}_probability": chance
+            for name, chance in (trajectory["probability"] if trajectory else {}).items()
+        },
+        "intervention_window": told["intervention_window"],
+        "revenue_at_risk": told["revenue_at_risk"]["amount"],
+        "extra_mrr_if_expands": told["extra_mrr_if_expands"]["amount"],
+        "expected_incremental_revenue": told["expected_incremental_revenue"]["amount"],
+        "revenue_currency": currency,
+        "days_to_close": close["expected_days"] if close else None,
+        "lift_retain": value.lift_retain if value else None,
+        "lift_expand": value.lift_expand if value else None,
+        "evidence_reasons": list(score.evidence.reasons),
+    }
