@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import TYPE_CHECKING, Final
 
 from serving import metrics
@@ -46,12 +47,14 @@ async def decide_on_record(
     """
     frame, decision = await _within_caps(state, await frame_of(state, scored, surface))
     body = answer_json(decision)
+    started = time.perf_counter()
     try:
         await state.ledger.append(decision_entry(frame, decision.decision_id, body))
     except LedgerUnavailable:
         if decision.uses_caps:
             await state.caps.not_shown(decision.decision_id, frame.now)
         raise
+    metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
     metrics.decisions("action" if decision.winner else "nothing").inc()
     return RecordedDecision(decision, frame, body)
 

@@ -50,6 +50,14 @@ MODEL_SECONDS = BufferedHistogram(
     ),
     LATENCY_BUCKETS,
 )
+COMMIT_SECONDS = BufferedHistogram(
+    Histogram(
+        "keepgrow_decision_commit_duration_seconds",
+        "Time until the ledger has a decision, waiting for the group that it is written with included.",
+        buckets=LATENCY_BUCKETS,
+    ),
+    LATENCY_BUCKETS,
+)
 EXACT_REASONS_SECONDS = Histogram(
     "keepgrow_exact_reasons_duration_seconds",
     "Time to score the accounts of one request with exact reasons, waiting for the thread included.",

@@ -21,9 +21,10 @@ from keepgrow import valkey
 from keepgrow.valkey import running_valkey
 
 HOLDER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from keepgrow.valkey import running_valkey
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
 with running_valkey(Path(sys.argv[1])) as url:
     print(url, flush=True)
     time.sleep(60)
