@@ -133,10 +133,11 @@ def _frame(axes: _Axes, title: str, note: str) -> list[str]:
 
 
 def _promise(axes: _Axes, promise_ms: float) -> list[str]:
-    y = axes.y(promise_ms)
+    y, end = axes.y(promise_ms), WIDTH - RIGHT
+    said = f"the promise: {promise_ms:g} ms"
     return [
-        f'<path class="promise" d="M{LEFT} {y:.1f} H{WIDTH - RIGHT}"/>',
-        f'<text class="tick" x="{LEFT + 6}" y="{y - 5:.1f}">the promise: {promise_ms:g} ms</text>',
+        f'<path class="promise" d="M{LEFT} {y:.1f} H{end}"/>',
+        f'<text class="tick" x="{end - 6}" y="{y - 5:.1f}" text-anchor="end">{said}</text>',
     ]
 
 
