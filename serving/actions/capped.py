@@ -46,15 +46,7 @@ class Held:
         """Return it as decisions and receipts show it; what was applied is not given back."""
         return {
             "id": self.reservation_id,
-            "uses": [
-                {
-                    "cap": use.cap.id,
-                    "key": use.key,
-                    "amount": use.amount,
-                    "window_seconds": use.cap.window_seconds,
-                }
-                for use in self.uses
-            ],
+            "uses": [use.to_dict() for use in self.uses],
             "given_back_at": None,
         }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from serving.decisions.capping import cap_fault, drafted_by
+from serving.decisions.capping import cap_fault, drafted_by, wanted_uses
 from serving.decisions.next_best_action import decide
 from serving.decisions.policy.stages import BUDGET_STAGE, RULE_STAGES, VALUE_STAGE
 
@@ -98,14 +98,15 @@ def verdicts(action: TypedAction, situation: Situation, policy: Policy) -> list[
 def _budget(situation: Situation, policy: Policy) -> list[Verdict]:
     """Return the budgets that are used up; a decision asks for them only after the value, which stops no person."""
     frame, entry = situation.frame, situation.action
-    over = cap_fault(frame, policy, entry, BUDGET_STAGE)
+    wanted = wanted_uses(frame, policy, entry)
+    over = cap_fault(frame, wanted, entry, BUDGET_STAGE)
     if over is not None:
         return [Verdict(BUDGET_STAGE, over.rule, passed=False, text=over.text)]
     return [
         Verdict(
             BUDGET_STAGE, cap, passed=False, text="It is used up: the action may be prepared, but not shown"
         )
-        for cap in drafted_by(frame, policy, entry)
+        for cap in drafted_by(frame, wanted)
     ]
 
 

@@ -16,25 +16,31 @@ if TYPE_CHECKING:
     from serving.decisions.policy.compiled import Policy
 
 
-def cap_fault(frame: DecisionFrame, policy: Policy, action: Action, stage: str) -> Refusal | None:
-    """Return the cap of *stage* by which *action* falls, or None.
+def wanted_uses(frame: DecisionFrame, policy: Policy, action: Action) -> tuple[Use, ...]:
+    """Return what *action* would use of caps; one that is recommended to the account already has been counted."""
+    if action.key in frame.caps_held:
+        return ()
+    return uses(policy.document.caps, action, frame.account_id, frame.lane)
 
-    Caps that count each account apart are contact policy; the others are budgets. An action that is recommended to the
-    account already has been counted.
+
+def cap_fault(frame: DecisionFrame, wanted: tuple[Use, ...], action: Action, stage: str) -> Refusal | None:
+    """Return the cap of *stage* by which *action*, which uses *wanted*, falls, or None.
+
+    Caps that count each account apart are contact policy; the others are budgets.
     """
-    wanted = [use for use in _uses(frame, policy, action) if _stage(use) == stage]
-    if wanted and frame.caps_used is None:
+    here = [use for use in wanted if _stage(use) == stage]
+    if here and frame.caps_used is None:
         return Refusal(action.key, stage, "caps_unknown", "What is used of caps and budgets is not known")
-    for use in breached(frame.caps_used or {}, wanted):
+    for use in breached(frame.caps_used or {}, here):
         if use.cap.on_breach == "refuse":
             text = use.cap.reason((frame.caps_used or {}).get(use.key, 0))
             return Refusal(action.key, stage, use.cap.id, text, use.cap.id)
     return None
 
 
-def drafted_by(frame: DecisionFrame, policy: Policy, action: Action) -> tuple[str, ...]:
-    """Return the caps that are used up and let *action* be prepared only."""
-    over = breached(frame.caps_used or {}, _uses(frame, policy, action))
+def drafted_by(frame: DecisionFrame, wanted: tuple[Use, ...]) -> tuple[str, ...]:
+    """Return the caps that are used up and let an action that uses *wanted* be prepared only."""
+    over = breached(frame.caps_used or {}, wanted)
     return tuple(use.cap.id for use in over if use.cap.on_breach == "draft")
 
 
@@ -50,30 +56,16 @@ def reservation(
     held = frame.caps_held.get(winner.action.key)
     if held is not None:
         return {"id": held, "uses": [], "given_back_at": None}
-    wanted = _uses(frame, policy, winner.action)
+    wanted = wanted_uses(frame, policy, winner.action)
     if not wanted:
         return None
     given_back_at = frame.now + dt.timedelta(minutes=policy.document.hold_minutes)
     return {
         "id": decision_id,
-        "uses": [
-            {
-                "cap": use.cap.id,
-                "key": use.key,
-                "amount": use.amount,
-                "window_seconds": use.cap.window_seconds,
-            }
-            for use in wanted
-        ],
+        "uses": [use.to_dict() for use in wanted],
         "given_back_at": utc_text(given_back_at),
     }
 
 
 def _stage(use: Use) -> str:
     return CONTACT_STAGE if "account" in use.cap.per else BUDGET_STAGE
-
-
-def _uses(frame: DecisionFrame, policy: Policy, action: Action) -> tuple[Use, ...]:
-    if action.key in frame.caps_held:
-        return ()
-    return uses(policy.document.caps, action, frame.account_id, frame.lane)

@@ -7,7 +7,7 @@ of the decision frame, so that a decision remains a pure function; `serving.caps
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -110,6 +110,15 @@ class Use:
     def exceeds(self, used: int) -> bool:
         """Return whether the limit would be passed when *used* is used already."""
         return used + self.amount > self.cap.limit_units
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as decisions and receipts show it, and as it is counted again from the ledger."""
+        return {
+            "cap": self.cap.id,
+            "key": self.key,
+            "amount": self.amount,
+            "window_seconds": self.cap.window_seconds,
+        }
 
 
 def whole_units(unit: Unit, value: float) -> int:

@@ -12,7 +12,7 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from serving.decisions.capping import cap_fault, drafted_by, reservation
+from serving.decisions.capping import cap_fault, drafted_by, reservation, wanted_uses
 from serving.decisions.decision import Decision, Proposal, Refusal, utc_text
 from serving.decisions.frame_json import frame_json
 from serving.decisions.holdouts import GLOBAL
@@ -125,15 +125,17 @@ def _consider(
         or _rejected(frame, action)
         or unmet_condition(frame, action)
         or rules.first_fault(_AFTER_CONDITIONS)
-        or cap_fault(frame, policy, action, CONTACT_STAGE)
-        or rules.first_fault(_AFTER_CONTACT)
     )
+    if fault is not None:
+        return fault
+    wanted = wanted_uses(frame, policy, action)
+    fault = cap_fault(frame, wanted, action, CONTACT_STAGE) or rules.first_fault(_AFTER_CONTACT)
     if fault is not None:
         return fault
     value = appraise(frame, catalogue, action)
     if isinstance(value, Refusal):
         return value
-    over = cap_fault(frame, policy, action, BUDGET_STAGE)
+    over = cap_fault(frame, wanted, action, BUDGET_STAGE)
     if over is not None:
         return over
     return Proposal(
@@ -141,7 +143,7 @@ def _consider(
         details=details(frame, catalogue, action),
         drivers=_drivers(frame, action),
         value=value,
-        drafted_by=drafted_by(frame, policy, action),
+        drafted_by=drafted_by(frame, wanted),
     )
 
 

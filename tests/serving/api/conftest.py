@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -20,19 +21,33 @@ if TYPE_CHECKING:
 BASE = "http://keepgrow.test"
 
 
-@pytest.fixture
-async def app(world: World) -> AsyncIterator[KeepgrowApp]:
-    """Return the app, started as a server would start it."""
+@contextlib.asynccontextmanager
+async def started(world: World) -> AsyncIterator[KeepgrowApp]:
+    """Run the app on *world*, started as a server would start it."""
     app = KeepgrowApp(world.settings())
     await app.start(find_bundle(world.tag, world.home / "models"))
     yield app
     await app.stop()
 
 
+@contextlib.asynccontextmanager
+async def client_of(app: KeepgrowApp) -> AsyncIterator[httpx.AsyncClient]:
+    """Open an HTTP client of *app*."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        yield client
+
+
+@pytest.fixture
+async def app(world: World) -> AsyncIterator[KeepgrowApp]:
+    """Return the app, started as a server would start it."""
+    async with started(world) as app:
+        yield app
+
+
 @pytest.fixture
 async def client(app: KeepgrowApp) -> AsyncIterator[httpx.AsyncClient]:
     """Return an HTTP client of the app."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+    async with client_of(app) as client:
         yield client
 
 
@@ -47,14 +62,12 @@ def further_world(world: World, tmp_path_factory: pytest.TempPathFactory) -> Wor
 @pytest.fixture
 async def further_app(further_world: World) -> AsyncIterator[KeepgrowApp]:
     """Return the app on that world."""
-    app = KeepgrowApp(further_world.settings())
-    await app.start(find_bundle(further_world.tag, further_world.home / "models"))
-    yield app
-    await app.stop()
+    async with started(further_world) as app:
+        yield app
 
 
 @pytest.fixture
 async def further_client(further_app: KeepgrowApp) -> AsyncIterator[httpx.AsyncClient]:
     """Return an HTTP client of that app."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(further_app), base_url=BASE) as client:
+    async with client_of(further_app) as client:
         yield client
