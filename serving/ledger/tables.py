@@ -69,3 +69,21 @@ REJECTIONS: Final = Table(
     Column("until_us", BigInteger, nullable=False),
 )
 """Until when an account is not proposed an action that it rejected: the outcomes of `entries`, quick to read."""
+
+AUTONOMY_LEVELS: Final = Table(
+    "autonomy_levels",
+    METADATA,
+    Column("action", Text, primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+)
+"""How far each action has come on the ladder of autonomy: the promotions of `entries`, quick to read."""
+
+DECISION_OUTCOMES: Final = Table(
+    "decision_outcomes",
+    METADATA,
+    Column("outcome_id", Text, primary_key=True),
+    Column("decision_id", Text, nullable=False),
+    Index("ix_decision_outcomes_decision", "decision_id"),
+)
+"""Which outcomes of `entries` belong to a decision."""
