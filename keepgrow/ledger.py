@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from keepgrow.ledger_address import LedgerUrl, ledger_url, open_ledger
 from serving.errors import LedgerError
@@ -133,3 +134,44 @@ def _utc(time: dt.datetime | None) -> dt.datetime:
     if time is None:
         return dt.datetime.now(dt.UTC)
     return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
+
+
+@ledger_app.command()
+def arms(
+    ledger: LedgerUrl = None,
+    window_days: Annotated[
+        int, typer.Option(min=1, help="Days after an account's first decision whose outcomes count.")
+    ] = 90,
+    now: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="Time to count from; without it, now (UTC)."
+        ),
+    ] = None,
+) -> None:
+    """Compare accounts under the policy, in control arms and held out; silence means that an account stayed."""
+    from keepgrow.ledger_arms import Estimate, compare_arms
+
+    def shown(estimate: Estimate | None, scale: float, unit: str) -> str:
+        if estimate is None:
+            return ""
+        value, low, high = (scale * end for end in (estimate.value, estimate.low, estimate.high))
+        return f"{value:+.1f}{unit} ({low:+.1f} to {high:+.1f})"
+
+    found = compare_arms(open_ledger(ledger), window_days=window_days, now=_utc(now))
+    if not found:
+        _console().print(f"No account's first decision is {window_days} days old yet.")
+        return
+    table = Table(title="Differences from the held out, with 95 % intervals", title_justify="left")
+    for heading in ("arm", "accounts", "with an action", "stayed", "expanded"):
+        table.add_column(heading, justify="left" if heading == "arm" else "right")
+    for heading in ("stayed more", "expanded more", "extra MRR an account more"):
+        table.add_column(heading, justify="right")
+    for one in found:
+        figures, count = one.figures, one.figures.accounts
+        table.add_row(
+            figures.arm, str(count), str(figures.with_action),
+            f"{1 - sum(figures.left) / count:.1%}", f"{sum(figures.expanded) / count:.1%}",
+            shown(one.retained, 100, " points"), shown(one.expanded, 100, " points"), shown(one.extra_mrr, 1, ""),
+        )  # fmt: skip
+    _console().print(table)

@@ -1,8 +1,8 @@
 """Turns decisions and their outcomes into the raw table `treatments`: draws with their chances, and what came of them.
 
-The draw is the holdout: chance decides whether the account gets the action that would be best for it. Which one that
-is for an account that was held out comes from deciding again without holdouts; so both arms are picked alike, by
-intention, whether or not the action was shown.
+Holdouts, control arms and their lots are draws, and each decision bears the chance of every action that it could have
+come to. An action that came is a treatment, with its chance beside that of nothing; nothing that came is a control for
+every action that had a chance. So both arms are picked alike, by intention, whether or not the action was shown.
 """
 
 from __future__ import annotations
@@ -10,27 +10,21 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 
-from serving.decisions.holdouts import Holdouts
-from serving.decisions.next_best_action import decide
-from serving.decisions.policy.compiled import Policy
+from keepgrow.ledger_events import Event, entries, events_by_account
+from serving.decisions.arms import NOTHING
 from serving.ledger.database import Database
 from serving.ledger.decisions import DECISION, read_decision
 from serving.ledger.entry import Entry
-from serving.ledger.outcomes import OUTCOME
 from serving.ledger.replay import Replayer
-from serving.ledger.tables import CONTENTS, ENTRIES
-from serving.ledger.transaction import entry_of
 
-ROWS_AT_ONCE = 500
 SCHEMA = pa.schema(
     [
         ("treatment_id", pa.string()),
@@ -62,20 +56,13 @@ class Counts:
         return self.treated + self.held_out
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
-    at: dt.datetime
-    event: str
-    extra_mrr: float | None
-
-
 def write_treatments(
     database: Database, dest: Path, *, window_days: int, now: dt.datetime, silence_is_known: bool = False
 ) -> Counts:
     """Write the draws of the ledger's decisions, oldest first, as a Parquet file of the raw table `treatments`.
 
-    An account's first decision for an action opens a window; further decisions for it within the window are the
-    same draw. A decision for nothing is no draw, unless the holdout is why.
+    An account's first draw of a type of action opens a window; further draws of it within the window are the same.
+    A decision is left out where chance had no part in it: nothing was possible, or the action was only prepared.
 
     Args:
         database: The ledger's.
@@ -89,32 +76,33 @@ def write_treatments(
         LedgerError: A document that a decision was made by is not there.
     """
     window = dt.timedelta(days=window_days)
-    events = _events(database)
+    events = events_by_account(database)
     rows: list[dict[str, Any]] = []
     open_until: dict[tuple[str, str], dt.datetime] = {}
     skipped = 0
-    for entry, drawn in _draws(database):
-        if drawn is None or entry.account_id is None:
-            skipped += 1
-            continue
-        key = (entry.account_id, drawn.action_type)
-        if entry.at < open_until.get(key, entry.at):
-            skipped += 1
-            continue
-        open_until[key] = entry.at + window
-        seen = [one for one in events[entry.account_id] if entry.at <= one.at < entry.at + window]
-        known_by_silence = silence_is_known and entry.at + window <= now
-        rows.append(
-            {
-                "treatment_id": entry.record_id,
-                "account_id": entry.account_id,
-                "treated_at": entry.at,
-                "action": drawn.action_type,
-                "arm": "held_out" if drawn.held_out else "treated",
-                "propensity": drawn.chance_held_out if drawn.held_out else 1.0 - drawn.chance_held_out,
-                **_outcome(seen, entry.at + window if known_by_silence else None),
-            }
-        )
+    for entry, draws in _draws(database):
+        fresh = [
+            one
+            for one in draws
+            if entry.at >= open_until.get((entry.account_id or "", one.action_type), entry.at)
+        ]
+        skipped += not fresh
+        for one in fresh:
+            account_id = str(entry.account_id)
+            open_until[account_id, one.action_type] = entry.at + window
+            seen = [event for event in events[account_id] if entry.at <= event.at < entry.at + window]
+            known_by_silence = silence_is_known and entry.at + window <= now
+            rows.append(
+                {
+                    "treatment_id": f"{entry.record_id}:{one.action_type}",
+                    "account_id": account_id,
+                    "treated_at": entry.at,
+                    "action": one.action_type,
+                    "arm": "treated" if one.treated else "held_out",
+                    "propensity": one.propensity,
+                    **_outcome(seen, entry.at + window if known_by_silence else None),
+                }
+            )
     dest.parent.mkdir(parents=True, exist_ok=True)
     partial = dest.with_name(f".{dest.name}.{os.getpid()}")
     try:
@@ -133,50 +121,52 @@ def write_treatments(
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
+    """That an action of a type was drawn or nothing was, and the chance of that, one of the two being given."""
+
     action_type: str
-    held_out: bool
-    chance_held_out: float
+    treated: bool
+    propensity: float
 
 
-def _draws(database: Database) -> Iterator[tuple[Entry, _Draw | None]]:
-    """Yield each decision with what was drawn, or None where nothing was."""
-    open_policies: dict[tuple[str, str], Policy] = {}
+def _draws(database: Database) -> Iterator[tuple[Entry, list[_Draw]]]:
+    """Yield each decision with what was drawn; nothing where chance had no part."""
     with database.reading() as connection:
         replayer = Replayer(connection)
-        for entry in _entries(database, DECISION):
+        for entry in entries(database, DECISION):
             frame, _ = read_decision(entry)
             answer = entry.content["answer"]
-            rules = replayer.rules(frame, answer["policy"], answer["catalogue"])
-            holdouts = rules.policy.holdouts
-            key = (answer["policy"], frame.feature_contract)
-            if key not in open_policies:
-                document = rules.policy.document.model_copy(update={"holdouts": Holdouts()})
-                open_policies[key] = Policy(document, rules.fields)
-            best = decide(frame, rules.catalogue, open_policies[key]).winner
-            if best is None:
-                yield entry, None
+            if entry.account_id is None or answer.get("draw") is None:
+                yield entry, []
                 continue
-            programme = holdouts.programmes.get(best.action.playbook or "", 0.0)
-            chance = 1.0 - (1.0 - holdouts.share) * (1.0 - programme)
-            held = holdouts.of(frame.account_id)
-            held_out = "global" in held or best.action.playbook in held
-            if not held_out and (answer["action"] or {}).get("key") != best.action.key:
-                yield entry, None  # a programme's holdout took another action away: no draw of this one
-                continue
-            yield entry, _Draw(best.action.type, held_out, chance)
+            types = {
+                action.key: action.type
+                for action in replayer.rules(frame, answer["policy"], answer["catalogue"]).catalogue.actions
+            }
+            yield entry, drawn_of(answer, types)
 
 
-def _events(database: Database) -> dict[str, list[_Event]]:
-    """Return by account what tells whether it stayed and grew."""
-    events: dict[str, list[_Event]] = defaultdict(list)
-    for entry in _entries(database, OUTCOME):
-        outcome = entry.content["outcome"]
-        if entry.account_id is not None and outcome["event"] in {"lost", "converted", "reactivated"}:
-            events[entry.account_id].append(_Event(entry.at, outcome["event"], outcome["extra_mrr"]))
-    return events
+def drawn_of(answer: Mapping[str, Any], types: Mapping[str, str]) -> list[_Draw]:
+    """Return the draws of a decision's *answer*, by type of action.
+
+    Args:
+        answer: The decision as the API shows it.
+        types: Type of each of the catalogue's actions, by key.
+    """
+    chances = dict(answer["draw"]["propensities"])
+    nothing = chances.pop(NOTHING, 0.0)
+    by_type: dict[str, float] = defaultdict(float)
+    for key, chance in chances.items():
+        by_type[types[key]] += chance
+    action = answer["action"]
+    if action is None:
+        return [_Draw(kind, False, nothing / (nothing + chance)) for kind, chance in by_type.items()]
+    if action["mode"] == "draft":
+        return []
+    chance = by_type[action["type"]]
+    return [_Draw(action["type"], True, chance / (nothing + chance))]
 
 
-def _outcome(seen: list[_Event], silent_until: dt.datetime | None) -> dict[str, Any]:
+def _outcome(seen: list[Event], silent_until: dt.datetime | None) -> dict[str, Any]:
     """Return the columns of an outcome; those that nothing is known of are null."""
     seen = sorted(seen, key=lambda one: one.at)
     ends = [one for one in seen if one.event in {"lost", "reactivated"}]
@@ -194,18 +184,3 @@ def _outcome(seen: list[_Event], silent_until: dt.datetime | None) -> dict[str, 
         "outcome_expanded": expanded,
         "outcome_extra_mrr": 0.0 if extra is None and silent_until is not None else extra,
     }
-
-
-def _entries(database: Database, kind: str) -> Iterator[Entry]:
-    """Yield the entries of *kind* that are not emptied, oldest first."""
-    wanted = (
-        sa.select(
-            ENTRIES.c.kind, ENTRIES.c.record_id, ENTRIES.c.at_us, CONTENTS.c.account_id, CONTENTS.c.content
-        )
-        .join(CONTENTS, CONTENTS.c.seq == ENTRIES.c.seq)
-        .where(ENTRIES.c.kind == kind, CONTENTS.c.content.is_not(None))
-        .order_by(ENTRIES.c.seq)
-    )
-    with database.reading() as connection:
-        for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(wanted):
-            yield entry_of(row)

@@ -80,13 +80,9 @@ def _read(replayed: Replayed, action: Action, rule_id: str) -> str:
     compiled = next((one for one in replayed.rules.policy.rules if one.rule.id == rule_id), None)
     if compiled is None:
         return ""
+    check = replayed.rules.policy.about(replayed.frame, replayed.rules.catalogue).about(action)
     values = []
     for name in dict.fromkeys((*compiled.expression.names, *compiled.shown)):
-        field = replayed.rules.fields[name]
-        value: object = None
-        if field.of_frame is not None:
-            value = field.of_frame(replayed.frame, replayed.rules.catalogue)
-        elif field.of_action is not None:
-            value = field.of_action(replayed.frame, action)
+        value: object = check.value(name)
         values.append(f"{name} = {'not known' if value is None else value}")
     return "; ".join(values)

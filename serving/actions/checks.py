@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from serving.decisions.candidates import standing
 from serving.decisions.capping import cap_fault, drafted_by, wanted_uses
-from serving.decisions.next_best_action import decide
 from serving.decisions.policy.stages import BUDGET_STAGE, RULE_STAGES, VALUE_STAGE
 
 if TYPE_CHECKING:
@@ -76,10 +76,7 @@ def verdicts(action: TypedAction, situation: Situation, policy: Policy) -> list[
         fault = broken.get(compiled.rule.id)
         text = PASSED if fault is None else fault.text
         found.append(Verdict(compiled.rule.stage, compiled.rule.id, fault is None, text=text))
-    alone = catalogue.model_copy(
-        update={"actions": (entry,)}
-    )  # whether it stands, not whether others are better
-    refusal = next(iter(decide(frame, alone, policy).refused), None)
+    refusal = standing(frame, catalogue, policy, entry)
     if refusal is not None and refusal.policy_rule not in broken:
         blocks = refusal.stage != VALUE_STAGE or refusal.rule == HARM
         found.append(Verdict(refusal.stage, refusal.rule, passed=False, blocks=blocks, text=refusal.text))

@@ -1,4 +1,4 @@
-"""`GET /v1/holdouts/{account_id}`: what an account is held out of, so that other systems can keep to it too."""
+"""`GET /v1/holdouts/{account_id}`: an account's holdouts and control arm, so that other systems can keep to them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ async def get(state: ServingState, request: Request) -> Response:
             "account_id": account_id,
             "held_out": GLOBAL in held,
             "programmes": sorted(held - {GLOBAL}),
+            "arm": state.policy.arms.of(state.policy.holdouts.salt, account_id),
             "policy": state.policy.hash,
         }
     )

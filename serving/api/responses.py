@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.value_responses import Basis, ExpectedValueAnswer, Interval
+from serving.decisions.arms import Arm
+from serving.decisions.autonomy import Level
 from serving.ledger.outcomes import Event
 
 
@@ -147,6 +149,7 @@ class ActionAnswer(_Answer):
         description="`draft`: a budget is used up, so the action may be prepared and not shown."
     )
     drafted_by: list[str] = Field(description="Those budgets.")
+    autonomy: Level = Field(description="How far the action may go without a person.")
 
 
 class ReasonAnswer(_Answer):
@@ -198,6 +201,19 @@ class ReservationAnswer(_Answer):
     )
 
 
+class DrawAnswer(_Answer):
+    """What chance had to do with a decision; by it effects are measured."""
+
+    arm: Arm = Field(description="The account's arm: `full`, or a control arm.")
+    held_out: list[str] = Field(description="What the account is held out of: `global`, or programmes.")
+    propensity: float = Field(
+        description="The chance of what came, over all draws of holdouts, arms and lots."
+    )
+    propensities: dict[str, float] = Field(
+        description="The same of each action that the account could get, by key, and of `nothing`."
+    )
+
+
 class DecisionAnswer(_Answer):
     """The one action worth taking now, or the reason for none, and what became of every other."""
 
@@ -213,6 +229,7 @@ class DecisionAnswer(_Answer):
     alternatives: list[AlternativeAnswer]
     refused: list[RefusedAnswer]
     reservation: ReservationAnswer | None
+    draw: DrawAnswer | None
     decided_at: str
     valid_until: str
     evidence: Evidence
@@ -228,6 +245,9 @@ class HoldoutAnswer(_Answer):
     account_id: str
     held_out: bool = Field(description="Whether it gets no action at all.")
     programmes: list[str] = Field(description="Programmes whose actions it does not get.")
+    arm: Arm = Field(
+        description="How the account is decided about, unless it is held out: `full` or a control arm."
+    )
     policy: str
 
 

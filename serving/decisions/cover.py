@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.decisions.catalogue import ActionType, Channel
+from serving.decisions.catalogue import ActionType, BlastRadius, Channel, Purpose
 
 if TYPE_CHECKING:
     from serving.decisions.catalogue import Action
@@ -22,6 +22,8 @@ class Cover(BaseModel):
     types: tuple[ActionType, ...] = Field(default=(), description="Action types.")
     channels: tuple[Channel, ...] = Field(default=(), description="Channels.")
     actions: tuple[str, ...] = Field(default=(), description="Keys of the catalogue's actions.")
+    purposes: tuple[Purpose, ...] = Field(default=(), description="Purposes: `service`, `marketing`.")
+    blast_radii: tuple[BlastRadius, ...] = Field(default=(), description="Blast radii.")
 
     def covers(self, action: Action) -> bool:
         """Return whether *action* is meant."""
@@ -29,4 +31,11 @@ class Cover(BaseModel):
             (not self.types or action.type in self.types)
             and (not self.channels or action.channel in self.channels)
             and (not self.actions or action.key in self.actions)
+            and (not self.purposes or action.purpose_or_default in self.purposes)
+            and (not self.blast_radii or action.blast_radius in self.blast_radii)
         )
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All that it names, for people."""
+        return (*self.types, *self.channels, *self.actions, *self.purposes, *self.blast_radii)

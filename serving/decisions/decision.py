@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from serving.decisions.arbitration import Draw
+    from serving.decisions.autonomy import Level
     from serving.decisions.catalogue import Action
     from serving.decisions.lift import Basis
 
@@ -146,6 +148,8 @@ class Proposal:
     value: ExpectedValue
     drafted_by: tuple[str, ...] = ()
     """Budgets that are used up: the action may be prepared, and not shown."""
+    autonomy: Level = "one_click"
+    """How far the action may go without a person."""
 
     @property
     def rank_key(self) -> tuple[bool, float, float, str]:
@@ -165,6 +169,7 @@ class Proposal:
             "parameters": dict(action.parameters),
             "mode": "draft" if self.drafted_by else "show",
             "drafted_by": list(self.drafted_by),
+            "autonomy": self.autonomy,
             **self.details,
         }
 
@@ -209,6 +214,8 @@ class Decision:
     basis: Basis = "prior"
     reservation: Mapping[str, Any] | None = None
     """What the winner uses of caps, until it is shown or given back."""
+    draw: Draw | None = None
+    """What chance had to do with it."""
 
     @property
     def uses_caps(self) -> bool:
@@ -231,6 +238,7 @@ class Decision:
             "alternatives": [proposal.to_dict() for proposal in self.alternatives],
             "refused": [refusal.to_dict() for refusal in self.refused],
             "reservation": self.reservation,
+            "draw": None if self.draw is None else self.draw.to_dict(),
             "decided_at": utc_text(self.decided_at),
             "valid_until": utc_text(self.valid_until),
             "evidence": self.evidence,

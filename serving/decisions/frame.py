@@ -8,6 +8,7 @@ from collections.abc import Mapping  # noqa: TC003 -- likewise
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from serving.decisions.autonomy import Level  # noqa: TC001 -- likewise
 from serving.decisions.caps import Lane  # noqa: TC001 -- likewise
 from serving.features.rows import ContextValue  # noqa: TC001 -- likewise
 
@@ -61,6 +62,7 @@ class DecisionFrame:
         caps_used: What is used of caps, by key, in whole units (what is not there is unused); None if not known.
         caps_held: Reservation of each action that is recommended to the account on this surface already.
         rejected: Actions that the account has rejected, by their keys, and until when each is not proposed again.
+        autonomy: How far actions have come on the ladder of autonomy, by key; others are where the policy starts.
     """
 
     account_id: str
@@ -83,6 +85,7 @@ class DecisionFrame:
     lane: Lane = "interactive"
     caps_used: Mapping[str, int] | None = None
     caps_held: Mapping[str, str] = field(default_factory=dict)
+    autonomy: Mapping[str, Level] = field(default_factory=dict)
 
     @property
     def churn_risk(self) -> float:
@@ -110,12 +113,14 @@ class DecisionFrame:
 
     def number(self, name: str) -> float | None:
         """Return the feature or probability *name* as a number, or None if it is missing or not finite."""
-        if name.startswith(CHURN):
-            return self.churn_probability.get(name.removeprefix(CHURN))
-        if name.startswith(UPSELL):
-            return self.upsell_probability.get(name.removeprefix(UPSELL))
         value = self.features.get(name)
-        if value is None or isinstance(value, str):
+        if value is None:
+            if name.startswith(CHURN):
+                return self.churn_probability.get(name.removeprefix(CHURN))
+            if name.startswith(UPSELL):
+                return self.upsell_probability.get(name.removeprefix(UPSELL))
+            return None
+        if isinstance(value, str):
             return None
         number = float(value)
         return number if math.isfinite(number) else None

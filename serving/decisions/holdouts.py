@@ -47,14 +47,14 @@ class Holdouts(BaseModel):
     def of(self, account_id: str) -> frozenset[str]:
         """Return what *account_id* is held out of: `global`, or names of programmes."""
         held = [
-            name for name, share in self.programmes.items() if _position(self.salt, name, account_id) < share
+            name for name, share in self.programmes.items() if position(self.salt, name, account_id) < share
         ]
-        if _position(self.salt, GLOBAL, account_id) < self.share:
+        if position(self.salt, GLOBAL, account_id) < self.share:
             held.append(GLOBAL)
         return frozenset(held)
 
 
-def _position(salt: str, programme: str, account_id: str) -> float:
+def position(salt: str, programme: str, account_id: str) -> float:
     """Return the account's place in [0, 1), uniform over accounts and independent between programmes."""
     text = account_id.encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(text, digest_size=8, key=_key(salt, programme)).digest()

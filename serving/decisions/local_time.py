@@ -14,7 +14,8 @@ HOURS = 24
 
 
 @lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
+def zone_named(name: str) -> ZoneInfo | None:
+    """Return the IANA time zone *name*, or None if there is none of that name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -24,7 +25,7 @@ def _zone(name: str) -> ZoneInfo | None:
 def local_now(frame: DecisionFrame) -> dt.datetime | None:
     """Return the time of the decision on the account's clock, or None if its time zone is not known."""
     name = frame.text("timezone")
-    zone = _zone(name) if name else None
+    zone = zone_named(name) if name else None
     return None if zone is None else frame.now.astimezone(zone)
 
 

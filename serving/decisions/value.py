@@ -7,6 +7,7 @@ module says what is believed of an action.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serving.decisions.decision import ExpectedValue, Refusal
@@ -16,7 +17,7 @@ from serving.decisions.policy.stages import VALUE_STAGE
 if TYPE_CHECKING:
     from serving.decisions.catalogue import Action, Catalogue
     from serving.decisions.frame import DecisionFrame
-    from serving.decisions.lift import BelievedLift
+    from serving.decisions.lift import BelievedLift, Outcome
 
 MONTHS = 12
 
@@ -62,8 +63,28 @@ def details(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> dict[
     return {}
 
 
-def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> ExpectedValue | Refusal:
-    """Return the expected value of *action*, or why it has none that is surely above zero.
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """What an action is believed to be worth, also where that is not enough to propose it.
+
+    Attributes:
+        value: The expected value.
+        fault: Code and sentence of why it is not proposed by its uplift; None if it is.
+        by_propensity: What it would be worth if it kept everybody who leaves, or made everybody buy: what a ranking
+            without uplift goes by, in the same currency.
+        aim: The outcome from which most is hoped.
+        may_be_drawn: Whether a control arm may take it: some effect is believed in, and no harm is sure.
+    """
+
+    value: ExpectedValue
+    fault: tuple[str, str] | None
+    by_propensity: float
+    aim: Outcome
+    may_be_drawn: bool
+
+
+def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Appraisal | Refusal:
+    """Return what *action* is believed to be worth, or that nobody can tell.
 
     With several lifts, the distances from the mean to the ends of their intervals add up as independent errors do
     (Zou and Donner, 2008, "Construction of confidence limits about effect measures", Statistics in Medicine 27).
@@ -86,10 +107,8 @@ def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Expe
     if fault is None and amount <= 0:
         text = f"Believed to be worth {gross:.2f} {catalogue.currency}, and costs {action.cost + given:.2f}"
         fault = ("not_worth_its_cost", text)
-    if fault is not None:
-        return Refusal(action.key, VALUE_STAGE, *fault)
     counted = [lift for lift in (retain, expand) if lift.is_claimed and stakes[lift.outcome] > 0]
-    return ExpectedValue(
+    value = ExpectedValue(
         amount=amount,
         low=amount - below,
         high=amount + above,
@@ -99,12 +118,21 @@ def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Expe
         extra_mrr=extra,
         lift_retain_90=(retain.low, retain.high),
         lift_expand_90=(expand.low, expand.high),
-        basis="uplift" if all(lift.basis == "uplift" for lift in counted) else "prior",
+        basis="uplift" if counted and all(lift.basis == "uplift" for lift in counted) else "prior",
         margin=catalogue.margin,
         gross=gross,
         cost=action.cost,
         expected_discount=given,
         levers=action.levers,
+    )
+    chance = {"retained": frame.churn_within_window, "expanded": frame.upsell_within_window or 0.0}
+    hoped = sum(chance[lift.outcome] * stakes[lift.outcome] for lift in counted)
+    return Appraisal(
+        value=value,
+        fault=fault,
+        by_propensity=year * hoped - action.cost - given,
+        aim=aim.outcome,
+        may_be_drawn=bool(counted) and not any(lift.harms for lift in lifts),
     )
 
 

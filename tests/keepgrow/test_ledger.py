@@ -7,6 +7,7 @@ import datetime as dt
 import shutil
 from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from feature_repo.tables.treatments import TREATMENTS
 from keepgrow.__main__ import build_app
+from serving.decisions.arms import Arms
 from serving.decisions.holdouts import Holdouts
 from serving.decisions.next_best_action import decide
 from serving.decisions.policy.compiled import Policy
@@ -36,7 +38,13 @@ if TYPE_CHECKING:
 
     from serving.decisions.decision import Decision
 
-HALF = Policy(load_policy().model_copy(update={"holdouts": Holdouts(share=0.5)}), FIELDS)
+HALF = Policy(load_policy().model_copy(update={"holdouts": Holdouts(share=0.5), "arms": Arms()}), FIELDS)
+LOTTERY = Policy(
+    load_policy().model_copy(
+        update={"holdouts": Holdouts(share=0.2), "arms": Arms(random_eligible=0.3, propensity_only=0.1)}
+    ),
+    FIELDS,
+)
 DAY = dt.timedelta(days=1)
 
 
@@ -264,6 +272,39 @@ def test_treatments_are_draws_with_their_chances(written: Written, tmp_path: Pat
     assert [rows[winners[0].account_id][name] for name in outcome] == [False, False, 0.0]
     assert [rows[winners[1].account_id][name] for name in outcome] == [True, True, 120.0]
     assert all(rows[name]["outcome_retained"] is True for name in held)
+
+
+def test_effects_weighted_by_the_chances_of_all_arms_are_the_true_ones(tmp_path: Path) -> None:
+    """Of actions drawn by holdouts, arms and lots, inverse propensity weights find what each type changes."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    migrate(Database(url))
+    truth = {"send_enablement_guide": 0.3, "start_trial_or_upgrade": 0.0}
+    chance = np.random.default_rng(3)
+    with Database(url).writing() as connection:
+        put_documents(connection, documents_of(LOTTERY.document, CATALOGUE, CONTRACT.model_dump(mode="json")))
+        ledger = Transaction(connection)
+        for number in range(3_000):
+            one = frame(account_id=f"acme-{number:04d}", feature_contract=CONTRACT.hash)
+            decision = decide(one, CATALOGUE, LOTTERY)
+            ledger.add(decision_entry(one, decision.decision_id, answer_json(decision)))
+            lifted = 0.0 if decision.winner is None else truth.get(decision.winner.action.type, 0.0)
+            if chance.random() < 0.5 - lifted:
+                lost = Outcome(decision.decision_id, "lost", at=NOON_UTC + 5 * DAY)
+                record_outcome(ledger, lost, now=NOON_UTC + 9 * DAY, rejection_days=90)
+    dest = tmp_path / "treatments.parquet"
+    words = ["ledger", "treatments", str(dest), "--ledger", url, "--now", "2026-12-01", "--silence-is-known"]
+    assert run(*words).exit_code == 0
+    rows = pq.read_table(dest).to_pandas()
+    assert rows["treatment_id"].is_unique
+    assert set(truth) <= set(rows["action"])
+    for kind, effect in truth.items():
+        of = rows[rows["action"] == kind]
+        stayed = of["outcome_retained"].to_numpy(dtype=float)
+        signs = np.where(of["arm"] == "treated", 1.0, -1.0)
+        weighted = signs * stayed / of["propensity"].to_numpy()
+        error = weighted.std() / np.sqrt(len(of))
+        assert abs(weighted.mean() - effect) < 4 * error, (kind, weighted.mean(), error)
+        assert error < 0.15
 
 
 def test_treatments_can_be_learnt_from(written: Written, tmp_path: Path) -> None:

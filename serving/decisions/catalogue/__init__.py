@@ -16,7 +16,14 @@ from serving.decisions.catalogue.document import Catalogue
 from serving.decisions.catalogue.offerings import AddOn, Bundle, Plan
 from serving.decisions.catalogue.prices import PriceBand
 from serving.decisions.catalogue.reading import PACKAGED_CATALOGUE, load_catalogue, parse_catalogue
-from serving.decisions.catalogue.vocabulary import ACTION_TYPES, ActionType, BlastRadius, Channel, Surface
+from serving.decisions.catalogue.vocabulary import (
+    ACTION_TYPES,
+    ActionType,
+    BlastRadius,
+    Channel,
+    Purpose,
+    Surface,
+)
 from serving.decisions.catalogue.wording import Disclosure, Template
 
 __all__ = [
@@ -36,6 +43,7 @@ __all__ = [
     "Plan",
     "PriceBand",
     "Priors",
+    "Purpose",
     "Requirements",
     "Surface",
     "Template",

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveFloat
 
 from serving.decisions.catalogue.vocabulary import (
+    SELLING_TYPES,
     ActionType,
     BlastRadius,
     CatalogueValue,
     Channel,
+    Purpose,
     Surface,
 )
 
@@ -115,6 +117,11 @@ class Action(CatalogueValue):
     playbook: str | None = Field(default=None, description="Playbook that the action belongs to.")
     channel: Channel = Field(description="How it reaches the account; `internal` does not reach it.")
     surfaces: tuple[Surface, ...] = Field(min_length=1, description="Where it may be shown.")
+    purpose: Purpose | None = Field(
+        default=None,
+        description="What the account is spoken to for; null: `marketing` if its type sells, else `service`.",
+    )
+    regions: tuple[str, ...] = Field(default=(), description="Regions that it is for; empty: every region.")
     cost: float = Field(ge=0, description="Cost of doing it once, in the catalogue's currency.")
     csm_minutes: float = Field(
         default=0, ge=0, description="Working time of customer success that it takes once."
@@ -133,6 +140,22 @@ class Action(CatalogueValue):
     parameters: dict[str, str | int | float | bool] = Field(
         default_factory=dict, description="Fixed details of the action, such as a guide's address."
     )
+
+    @property
+    def sells(self) -> bool:
+        """Whether money changes hands by it."""
+        return self.type in SELLING_TYPES
+
+    @property
+    def purpose_or_default(self) -> Purpose:
+        """What the account is spoken to for."""
+        return self.purpose or ("marketing" if self.sells else "service")
+
+    @property
+    def gives_discount(self) -> bool:
+        """Whether it offers a price below the list's."""
+        offered = self.parameters.get("discount_ratio")
+        return isinstance(offered, int | float) and offered > 0
 
     def contradictions(self) -> Iterator[str]:
         """Yield what is wrong with the action, whatever else is in the catalogue."""

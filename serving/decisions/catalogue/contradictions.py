@@ -134,6 +134,9 @@ def _action_faults(catalogue: Catalogue) -> Iterator[str]:
         yield from (f"{who}: {fault}" for fault in action.contradictions())
         yield from (f"{who} requires plan {key!r}, which is not in the catalogue"
                     for key in action.requires.plans if key not in catalogue.plans_by_key)  # fmt: skip
+        if catalogue.regions:
+            yield from (f"{who} is for region {region!r}, which is none of the catalogue's"
+                        for region in action.regions if region not in catalogue.regions)  # fmt: skip
         bundle = action.parameters.get("bundle")
         if bundle is not None and bundle not in catalogue.bundles_by_key:
             yield f"{who} offers bundle {bundle!r}, which is not in the catalogue"

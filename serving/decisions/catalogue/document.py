@@ -13,7 +13,7 @@ from serving.decisions.catalogue.contradictions import contradictions
 from serving.decisions.catalogue.offerings import AddOn, Bundle, Plan
 from serving.decisions.catalogue.prices import PriceBand
 from serving.decisions.catalogue.vocabulary import BlastRadius, CatalogueValue
-from serving.decisions.catalogue.wording import Disclosure, Template, in_locale
+from serving.decisions.catalogue.wording import Disclosure, Template, in_locale, speaks
 
 
 class ContradictionsError(ValueError):
@@ -127,6 +127,17 @@ class Catalogue(CatalogueValue):
             for one in self.disclosures
             if one.goes_with(action, region)
         }
+
+    def words_missing(self, action: Action, region: str | None, locale: str) -> tuple[str, ...]:
+        """Return the keys of what must go with *action* in *region* and has no words that may be used for *locale*."""
+        due: list[Disclosure | Template] = [one for one in self.disclosures if one.goes_with(action, region)]
+        if action.template is not None:
+            due.append(self._templates[action.template])
+        return tuple(
+            one.key
+            for one in due
+            if not speaks(one.texts, locale) and (one.own_language or self.default_locale not in one.texts)
+        )
 
     def message(
         self, action: Action, locale: str | None, values: Mapping[str, str]

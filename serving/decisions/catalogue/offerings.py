@@ -55,7 +55,7 @@ class AddOn(CatalogueValue):
     requires: tuple[str, ...] = Field(default=(), description="Add-ons without which it does not work.")
     excludes: tuple[str, ...] = Field(default=(), description="Add-ons that can't be had beside it.")
     stock: int | None = Field(default=None, ge=0, description="How many can still be sold; null: no limit.")
-    lead_time_days: int = Field(default=0, ge=0, description="Days from the order until it works.")
+    lead_time_days: int = Field(default=0, ge=0, le=366, description="Days from the order until it works.")
 
 
 class Bundle(CatalogueValue):

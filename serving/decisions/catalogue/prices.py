@@ -17,6 +17,11 @@ class PriceBand(CatalogueValue):
     regions: tuple[str, ...] = Field(
         default=(), description="Regions in which it holds; empty: wherever no other band of the item does."
     )
+    list_factor: float = Field(
+        default=1.0,
+        gt=0,
+        description="By what list prices are multiplied in these regions, such as for purchasing power.",
+    )
     floor: float = Field(ge=0, description="Least monthly price.")
     ceiling: float = Field(ge=0, description="Highest monthly price.")
     advertised_min: float | None = Field(

@@ -23,8 +23,12 @@ def price_faults(catalogue: Catalogue) -> Iterator[str]:
         if price + CENT < least:
             yield f"{what} sells for {price:g}, below its cost and margin: at least {least:g}"
         for band in (one for one in catalogue.price_bands if one.item == key):
-            if not band.floor - CENT <= price <= band.ceiling + CENT:
-                yield f"{what} sells for {price:g}, outside its band of {band.floor:g} to {band.ceiling:g}"
+            sold = price * band.list_factor
+            if not band.floor - CENT <= sold <= band.ceiling + CENT:
+                where = f" in {', '.join(band.regions)}" if band.regions else ""
+                yield (
+                    f"{what} sells for {sold:g}{where}, outside its band of {band.floor:g} to {band.ceiling:g}"
+                )
     for band in catalogue.price_bands:
         yield from _band_faults(band, catalogue, items)
     yield from _overlaps(catalogue)
@@ -89,8 +93,8 @@ def _offer_faults(action: Action, catalogue: Catalogue) -> Iterator[str]:
     for plan in catalogue.plans:
         if action.requires.plans and plan.key not in action.requires.plans:
             continue
-        offered = plan.mrr_list * (1.0 - ratio)
         for band in catalogue.price_bands:
+            offered = plan.mrr_list * band.list_factor * (1.0 - ratio)
             if band.item == plan.key and offered + CENT < band.floor:
                 yield (
                     f"action {action.key!r} would offer plan {plan.key!r} for {offered:g}, "

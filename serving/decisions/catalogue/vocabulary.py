@@ -23,6 +23,17 @@ Channel = Literal["in_app", "email", "phone", "internal"]
 Surface = Literal["in_app", "email", "account_card", "daily_list"]
 BlastRadius = Literal["low", "medium", "high"]
 """How far an action reaches if it is wrong: nobody but one reader, one account's money, many readers."""
+Purpose = Literal["service", "marketing"]
+"""What an account is spoken to for: to serve what it has bought, or to sell it more."""
+SELLING_TYPES: Final[frozenset[str]] = frozenset(
+    {
+        "propose_offer_within_bands",
+        "start_trial_or_upgrade",
+        "create_bundle_within_policy",
+        "adjust_seats_within_policy",
+    }
+)
+"""Types by which money changes hands."""
 
 EVERY_TEMPLATE_VALUE: Final = ("account_id", "plan", "seats", "title")
 """What a message of any action may name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from serving.decisions.catalogue.actions import Action
+
+
+LONGEST_LOCALE = 35
+"""As long as RFC 5646 (section 4.4.1) asks every reader of language tags to be able to take."""
+_LOCALE = re.compile(r"[a-zA-Z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+def is_locale(text: str) -> bool:
+    """Return whether *text* has the form of a language tag (BCP 47) such as `en-US`."""
+    return len(text) <= LONGEST_LOCALE and _LOCALE.fullmatch(text) is not None
+
+
+def usable_locale(locale: str | None, default: str) -> str:
+    """Return *locale*, or *default* if it is not known or no language tag."""
+    return locale if locale is not None and is_locale(locale) else default
+
+
+def speaks(texts: Mapping[str, str], locale: str) -> bool:
+    """Return whether one of *texts* is in the language of *locale*."""
+    language = locale.partition("-")[0].lower()
+    return any(one.partition("-")[0].lower() == language for one in texts)
 
 
 def in_locale(texts: Mapping[str, str], locale: str | None, default: str) -> tuple[str, str]:
@@ -35,6 +57,10 @@ class Disclosure(CatalogueValue):
     actions: tuple[str, ...] = Field(default=(), description="Keys of actions; empty: all of those types.")
     regions: tuple[str, ...] = Field(default=(), description="Regions in which it must go; empty: all.")
     texts: dict[str, str] = Field(min_length=1, description="The sentence by locale.")
+    own_language: bool = Field(
+        default=False,
+        description="Whether it counts only in the account's language; else the default locale's words do.",
+    )
 
     def goes_with(self, action: Action, region: str | None) -> bool:
         """Return whether it must go with *action* in *region*; where the region is not known, it must."""
@@ -50,6 +76,10 @@ class Template(CatalogueValue):
 
     key: str = Field(min_length=1, description="Unique name, which actions refer to.")
     texts: dict[str, str] = Field(min_length=1, description="The message by locale.")
+    own_language: bool = Field(
+        default=False,
+        description="Whether it may be sent only in the account's language; else the default locale's words may.",
+    )
 
 
 def placeholders(text: str) -> frozenset[str]:

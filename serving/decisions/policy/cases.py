@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from serving.decisions.catalogue import Catalogue
     from serving.decisions.policy.compiled import Policy
-    from serving.decisions.policy.fields import Field as PolicyField
+    from serving.decisions.policy.field import Field as PolicyField
 
 PACKAGED_CASES = Path(__file__).with_name("policy.tests.yaml")
 PASSES = "passes"

@@ -11,10 +11,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from feature_repo.contract import canonical_hash
+from serving.decisions.arms import Arms
+from serving.decisions.autonomy import Autonomy
 from serving.decisions.caps import Cap
 from serving.decisions.cover import CODE, Cover
 from serving.decisions.documents import faults_of, read_document
 from serving.decisions.holdouts import Holdouts
+from serving.decisions.policy.exceptions import ContractException
+from serving.decisions.policy.regions import Regions
+from serving.decisions.policy.release import ReleaseWindow
 from serving.decisions.policy.stages import RuleStage
 from serving.errors import PolicyError
 
@@ -60,6 +65,20 @@ class PolicyDocument(_Value):
     version: Literal[1] = 1
     name: str = Field(min_length=1, description="Short name of the policy.")
     holdouts: Holdouts = Field(default=Holdouts(), description="Accounts that get no action, to measure by.")
+    arms: Arms = Field(
+        default=Arms(), description="Accounts that are decided about in a simpler way, likewise."
+    )
+    non_discount_first: bool = Field(
+        default=False,
+        description="Whether an action that gives a discount waits while one that gives none stands.",
+    )
+    autonomy: Autonomy = Field(default=Autonomy(), description="How far actions may go without a person.")
+    # sections of the business
+    exceptions: tuple[ContractException, ...] = Field(
+        default=(), description="What contracts say otherwise of some accounts."
+    )
+    release_windows: tuple[ReleaseWindow, ...] = Field(default=(), description="When actions may go out.")
+    regions: Regions = Field(default=Regions(), description="About whose accounts may be decided at all.")
     rules: tuple[Rule, ...] = Field(min_length=1)
     caps: tuple[Cap, ...] = Field(default=(), description="Frequency caps and budgets.")
     hold_minutes: int = Field(

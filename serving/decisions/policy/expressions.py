@@ -19,7 +19,7 @@ from serving.errors import PolicyError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from serving.decisions.policy.fields import Field, Value
+    from serving.decisions.policy.field import Field, Value
 
 ALLOWED_FUNCTIONS: Final = frozenset(
     {

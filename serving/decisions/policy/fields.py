@@ -6,46 +6,26 @@ is not known.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from serving.decisions.frame import CHURN, UPSELL
 from serving.decisions.local_time import in_quiet_hours, local_now
+from serving.decisions.policy.commercial_fields import COMMERCIAL_FIELDS
+from serving.decisions.policy.field import Field, Kind, Value
+from serving.decisions.policy.sections import UNBOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from serving.bundle.manifest import Manifest
-    from serving.decisions.catalogue import Action, Catalogue, Plan
+    from serving.decisions.catalogue import Catalogue, Plan
     from serving.decisions.frame import DecisionFrame
+    from serving.decisions.policy.action_view import ActionView
 
-Kind = Literal["bool", "number", "text", "texts"]
-Value = bool | float | str | tuple[str, ...] | None
-OfFrame = Callable[["DecisionFrame", "Catalogue"], Value]
-OfAction = Callable[["DecisionFrame", "Action"], Value]
+__all__ = ["ACCOUNT_FIELDS", "ACTION_FIELDS", "Field", "Kind", "Value", "fields_of", "policy_fields"]
 
 _KINDS: dict[str, Kind] = {"Float64": "number", "Int64": "number", "Bool": "bool", "String": "text"}
 CONSENT = {"in_app": "consent_in_app", "email": "consent_email", "phone": "consent_phone"}
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One name that a rule may use.
-
-    Attributes:
-        name: The name.
-        kind: Type of its value.
-        description: What it is, for people.
-        of_frame: Reads it from account and catalogue; None for a field of the action.
-        of_action: Reads it for one action; None for a field of the account.
-    """
-
-    name: str
-    kind: Kind
-    description: str
-    of_frame: OfFrame | None = None
-    of_action: OfAction | None = None
 
 
 def _plan(frame: DecisionFrame, catalogue: Catalogue) -> Plan | None:
@@ -72,9 +52,14 @@ def _local_weekday(frame: DecisionFrame, _catalogue: Catalogue) -> float | None:
     return None if local is None else float(local.isoweekday())
 
 
-def _consent(frame: DecisionFrame, action: Action) -> bool | None:
-    name = CONSENT.get(action.channel)
-    return True if name is None else frame.flag(name)
+def _region_sold(frame: DecisionFrame, catalogue: Catalogue) -> bool | None:
+    region = frame.text("region")
+    return True if not catalogue.regions else None if region is None else region in catalogue.regions
+
+
+def _consent(view: ActionView) -> bool | None:
+    name = CONSENT.get(view.action.channel)
+    return True if name is None else view.frame.flag(name)
 
 
 def _number(value: float | None) -> float | None:
@@ -97,29 +82,45 @@ ACCOUNT_FIELDS = (
           _local_weekday),
     Field("in_quiet_hours", "bool", "Whether it is quiet at the account now.",
           lambda frame, _: in_quiet_hours(frame)),
+    Field("account_region", "text", "The account's region.", lambda frame, _: frame.text("region")),
+    Field("region_sold", "bool", "Whether the catalogue sells in the account's region.", _region_sold),
+    Field("recent_contact_days", "number", "Days since the last touch with the account's people; null: none known.",
+          lambda frame, _: frame.number("days_since_last_touch")),
+    Field("contacts_28d", "number", "Touches with the account's people in the last 28 days; null: not known.",
+          lambda frame, _: frame.number("touches_28d")),
+    Field("recent_complaints", "number", "Complaints of the last 90 days; null: none known.",
+          lambda frame, _: frame.number("complaints_90d")),
 )  # fmt: skip
 
 ACTION_FIELDS = (
-    Field("action_key", "text", "The action's key.", of_action=lambda _, action: action.key),
-    Field("action_type", "text", "Its type.", of_action=lambda _, action: action.type),
-    Field("action_channel", "text", "Its channel.", of_action=lambda _, action: action.channel),
+    Field("action_key", "text", "The action's key.", of_entry=lambda action: action.key),
+    Field("action_type", "text", "Its type.", of_entry=lambda action: action.type),
+    Field("action_channel", "text", "Its channel.", of_entry=lambda action: action.channel),
     Field("action_cost", "number", "Its cost, in the catalogue's currency.",
-          of_action=lambda _, action: float(action.cost)),
-    Field("action_surfaces", "texts", "Where it may be shown.", of_action=lambda _, action: action.surfaces),
+          of_entry=lambda action: float(action.cost)),
+    Field("action_surfaces", "texts", "Where it may be shown.", of_entry=lambda action: action.surfaces),
     Field("action_plans", "texts", "Plans that it is for; empty: all.",
-          of_action=lambda _, action: action.requires.plans),
+          of_entry=lambda action: action.requires.plans),
     Field("action_seats_min", "number", "Fewest seats that it is for; null: any.",
-          of_action=lambda _, action: _number(action.requires.seats_min)),
+          of_entry=lambda action: _number(action.requires.seats_min)),
     Field("action_during_incident", "bool", "Whether it may be done during an incident.",
-          of_action=lambda _, action: action.requires.during_incident),
+          of_entry=lambda action: action.requires.during_incident),
     Field("action_days_after_complaint", "number", "Days of silence that it keeps after a complaint.",
-          of_action=lambda _, action: float(action.requires.days_after_complaint)),
+          of_entry=lambda action: float(action.requires.days_after_complaint)),
     Field("action_open_tickets_max", "number", "Most open tickets that it bears; null: any number.",
-          of_action=lambda _, action: _number(action.requires.open_tickets_max)),
+          of_entry=lambda action: _number(action.requires.open_tickets_max)),
     Field("action_adds", "text", "How it adds revenue: `none`, `next_plan`, `seats`, `share_of_mrr`, `fixed`.",
-          of_action=lambda _, action: action.extra_mrr.rule),
+          of_entry=lambda action: action.extra_mrr.rule),
     Field("channel_consent", "bool", "Whether the account consents to the action's channel; true if internal.",
           of_action=_consent),
+    Field("action_purpose", "text", "What the account is spoken to for: `service` or `marketing`.",
+          of_entry=lambda action: action.purpose_or_default),
+    Field("action_sells", "bool", "Whether money changes hands by it.", of_entry=lambda action: action.sells),
+    Field("action_blast_radius", "text", "How far it reaches if it is wrong: `low`, `medium`, `high`.",
+          of_entry=lambda action: action.blast_radius),
+    Field("action_regions", "texts", "Regions that it is for; empty: all.",
+          of_entry=lambda action: action.regions),
+    *COMMERCIAL_FIELDS,
 )  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def policy_fields(
     """
     fields = [_feature_field(name, _KINDS[dtype], text) for name, dtype, text in features]
     fields += [_feature_field(name, "number", "A probability of the score.") for name in probabilities]
-    return {field.name: field for field in (*fields, *ACCOUNT_FIELDS, *ACTION_FIELDS)}
+    return {field.name: field for field in (*fields, *ACCOUNT_FIELDS, *ACTION_FIELDS, *UNBOUND)}
 
 
 def fields_of(manifest: Manifest) -> Mapping[str, Field]:

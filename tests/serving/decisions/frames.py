@@ -36,10 +36,16 @@ FEATURES: dict[str, Any] = {
     "seat_utilisation_ratio": 0.95,
     "api_limit_utilisation_ratio": 0.9,
     "adoption_ratio": 0.2,
+    "region": "europe",
+    "locale": "en-GB",
+    "segment": "smb",
+    "days_since_last_touch": 9,
+    "touches_28d": 3,
+    "complaints_90d": 0,
 }
 
 
-TEXTS = ("plan", "timezone", "preferred_channel")
+TEXTS = ("plan", "timezone", "preferred_channel", "region", "locale", "segment")
 FIELDS = policy_fields(
     (
         (name, "String" if name in TEXTS else "Bool" if isinstance(value, bool) else "Float64", "")

@@ -17,7 +17,12 @@ hours = st.none() | st.integers(0, 23)
 texts = {
     "preferred_channel": st.sampled_from([None, "email", "phone", "in_app", "none"]),
     "plan": st.sampled_from([None, "", "starter", "team", "business", "enterprise", "gold", "\N{ROCKET}"]),
-    "timezone": st.sampled_from([None, "Europe/Berlin", "Asia/Tokyo", "nowhere", "../etc/passwd"]),
+    "timezone": st.sampled_from(
+        [None, "Europe/Berlin", "Asia/Tokyo", "Asia/Kathmandu", "nowhere", "../etc/passwd"]
+    ),
+    "region": st.sampled_from([None, "", "europe", "latin_america", "atlantis"]),
+    "locale": st.sampled_from([None, "", "x", "de", "de-CH", "pt-BR", "fr_FR", "a" * 99, "\N{ROCKET}"]),
+    "segment": st.sampled_from([None, "smb", "enterprise"]),
 }
 features = st.fixed_dictionaries(
     {

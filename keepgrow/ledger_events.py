@@ -1,0 +1,52 @@
+"""Reads the ledger from its beginning: entries of a kind, and what tells whether accounts stayed and grew."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from serving.ledger.database import Database
+from serving.ledger.entry import Entry
+from serving.ledger.outcomes import OUTCOME
+from serving.ledger.tables import CONTENTS, ENTRIES
+from serving.ledger.transaction import entry_of
+
+ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """That an account was lost, came back, or expanded by so much MRR."""
+
+    at: dt.datetime
+    event: str
+    extra_mrr: float | None
+
+
+def events_by_account(database: Database) -> dict[str, list[Event]]:
+    """Return by account what tells whether it stayed and grew."""
+    events: dict[str, list[Event]] = defaultdict(list)
+    for entry in entries(database, OUTCOME):
+        outcome = entry.content["outcome"]
+        if entry.account_id is not None and outcome["event"] in {"lost", "converted", "reactivated"}:
+            events[entry.account_id].append(Event(entry.at, outcome["event"], outcome["extra_mrr"]))
+    return events
+
+
+def entries(database: Database, kind: str) -> Iterator[Entry]:
+    """Yield the entries of *kind* that are not emptied, oldest first."""
+    wanted = (
+        sa.select(
+            ENTRIES.c.kind, ENTRIES.c.record_id, ENTRIES.c.at_us, CONTENTS.c.account_id, CONTENTS.c.content
+        )
+        .join(CONTENTS, CONTENTS.c.seq == ENTRIES.c.seq)
+        .where(ENTRIES.c.kind == kind, CONTENTS.c.content.is_not(None))
+        .order_by(ENTRIES.c.seq)
+    )
+    with database.reading() as connection:
+        for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(wanted):
+            yield entry_of(row)
