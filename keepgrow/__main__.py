@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("keepgrow.ledger:ledger_app", "Verify, export and prune the ledger of decisions."),
     "catalogue": ("keepgrow.catalogue:catalogue_app", "Check a catalogue for what contradicts itself."),
     "caps": ("keepgrow.caps:caps_app", "Look at what is used of caps; count it again from the ledger."),
+    "ladder": ("keepgrow.ladder:ladder_app", "How far actions may go without a person; promote and demote."),
+    "triggers": ("keepgrow.triggers:triggers_app", "Rules that start workflows: check, test and run them."),
     "outbox": ("keepgrow.outbox:outbox_app", "Look at, send and repeat the effects of actions."),
     "replay": ("keepgrow.replay:replay", "Decide a past decision again and compare byte for byte."),
     "forget": ("keepgrow.forget:forget", "Empty all that the ledger says of an account."),

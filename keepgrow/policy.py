@@ -52,12 +52,16 @@ def check(policy: PolicyFile = None, catalogue: CatalogueFile = None, model: Mod
             one.rule.stage,
             one.rule.id,
             one.rule.reason_code,
-            ", ".join((*cover.types, *cover.channels, *cover.actions)) or "all",
+            ", ".join(cover.named) or "all",
             one.rule.require,
         )
     console = Console(highlight=False, markup=False)
     console.print(table)
-    console.print(f"{len(compiled.rules)} rules; every one can be told for values of its fields' types")
+    others = len(compiled.rules) - len(document.rules)
+    console.print(
+        f"{len(document.rules)} rules, and {others} of exceptions, release windows and regions; every one can be told "
+        "for values of its fields' types"
+    )
 
 
 @policy_app.command("test")

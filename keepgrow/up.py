@@ -220,6 +220,7 @@ def serve(workspace: Workspace, made: Made, env: dict[str, str], host: str, port
             account_ids=workspace.account_ids,
             clock_start=made.clock_start,
             seconds=time.monotonic() - start,
+            env=env,
         )
         code = process.wait()
     if code:

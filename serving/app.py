@@ -17,6 +17,7 @@ from serving import metrics
 from serving.api import (
     accounts,
     actions,
+    brief,
     decisions,
     health,
     holdouts,
@@ -25,6 +26,7 @@ from serving.api import (
     openapi,
     outcomes,
     score,
+    triggers,
 )
 from serving.api import metrics as metrics_api
 from serving.api.messages import (
@@ -59,6 +61,9 @@ ROUTER = Router(
         Route("/v1/score", {"POST": score.post}),
         Route("/v1/next-best-action", {"POST": next_best_action.post}),
         Route("/v1/accounts/{account_id}", {"GET": accounts.get}),
+        Route("/v1/accounts/{account_id}/brief", {"GET": brief.get}),
+        Route("/v1/accounts/{account_id}/workflows", {"GET": triggers.workflows}),
+        Route("/v1/triggers/run", {"POST": triggers.run}),
         Route("/v1/holdouts/{account_id}", {"GET": holdouts.get}),
         Route("/v1/decisions/{decision_id}", {"GET": decisions.get}),
         Route("/v1/outcomes", {"POST": outcomes.post}),

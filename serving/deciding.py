@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from serving import metrics
+from serving.decisions.caps import cohort_of
 from serving.decisions.next_best_action import decide
 from serving.errors import LedgerUnavailable
 from serving.ledger.decisions import RecordedDecision, answer_json, decision_entry
@@ -22,7 +23,7 @@ TRIES: Final = 5
 
 
 async def frame_of(state: ServingState, scored: ScoredAccount, surface: str | None) -> DecisionFrame:
-    """Return all that a decision about an account needs: features, score, rejections, and what is used of caps.
+    """Return all that a decision about an account needs: features, score, rejections, levels, and what is used of caps.
 
     Raises:
         UnknownAccount: The store holds nothing of it.
@@ -31,8 +32,11 @@ async def frame_of(state: ServingState, scored: ScoredAccount, surface: str | No
     """
     frame = state.frames.frame(scored.rows, scored.index, scored.score, now=scored.now, surface=surface)
     rejected = await state.rejections.of(frame.account_id, frame.now)
-    caps = await state.caps.usage(frame.account_id, surface, frame.now)
-    return dataclasses.replace(frame, rejected=rejected, caps_used=caps.used, caps_held=caps.held)
+    levels = await state.levels.levels()
+    caps = await state.caps.usage(frame.account_id, surface, frame.now, cohort=cohort_of(frame))
+    return dataclasses.replace(
+        frame, rejected=rejected, autonomy=levels, caps_used=caps.used, caps_held=caps.held
+    )
 
 
 async def decide_on_record(

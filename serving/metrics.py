@@ -78,6 +78,33 @@ CAP_ALERTS = Counter(
     "Times that a cap of several accounts came to 60, 80 or 100 percent of its limit.",
     ("cap", "percent"),
 )
+TRIGGERS = Counter(
+    "keepgrow_triggers_total",
+    "Accounts for which a trigger fired, and what came of the steps of its workflows.",
+    ("trigger", "outcome"),
+)
+OUTBOX_DELIVERIES = Counter(
+    "keepgrow_outbox_deliveries_total",
+    "Attempts to bring an effect to a target: delivered, retried (it will be tried again), dead (given up).",
+    ("target", "outcome"),
+)
+OUTBOX_EVENTS = Gauge(
+    "keepgrow_outbox_events",
+    "Effects in the outbox: pending (due, not taken yet), scheduled (not due yet), dead (given up).",
+    ("target", "state"),
+    multiprocess_mode="mostrecent",
+)
+OUTBOX_OLDEST_SECONDS = Gauge(
+    "keepgrow_outbox_oldest_pending_seconds",
+    "For how long the oldest pending effect has been due; 0 if none is.",
+    ("target",),
+    multiprocess_mode="mostrecent",
+)
+SIMULATIONS = Counter(
+    "keepgrow_simulations_total", "Simulations asked for, by whether the action was valid.", ("outcome",)
+)
+APPLIES = Counter("keepgrow_applies_total", "Actions asked to be applied, by what came of it.", ("outcome",))
+ROLLBACKS = Counter("keepgrow_rollbacks_total", "Undoings asked for, by what came of it.", ("outcome",))
 IN_FLIGHT = BufferedGauge(
     Gauge("keepgrow_requests_in_flight", "Requests being worked on.", multiprocess_mode="livesum")
 )
@@ -125,6 +152,36 @@ def decisions(outcome: str) -> BufferedCounter:
 def cap_alerts(cap: str, percent: str) -> BufferedCounter:
     """Return the child of `CAP_ALERTS` of this cap and level."""
     return BufferedCounter(CAP_ALERTS.labels(cap, percent))
+
+
+@lru_cache(maxsize=256)
+def triggers(trigger: str, outcome: str) -> BufferedCounter:
+    """Return the child of `TRIGGERS` of this trigger and outcome."""
+    return BufferedCounter(TRIGGERS.labels(trigger, outcome))
+
+
+@lru_cache(maxsize=256)
+def outbox_deliveries(target: str, outcome: str) -> BufferedCounter:
+    """Return the child of `OUTBOX_DELIVERIES` of this target and outcome."""
+    return BufferedCounter(OUTBOX_DELIVERIES.labels(target, outcome))
+
+
+@lru_cache(maxsize=16)
+def simulations(outcome: str) -> BufferedCounter:
+    """Return the child of `SIMULATIONS` with this outcome."""
+    return BufferedCounter(SIMULATIONS.labels(outcome))
+
+
+@lru_cache(maxsize=16)
+def applies(outcome: str) -> BufferedCounter:
+    """Return the child of `APPLIES` with this outcome."""
+    return BufferedCounter(APPLIES.labels(outcome))
+
+
+@lru_cache(maxsize=16)
+def rollbacks(outcome: str) -> BufferedCounter:
+    """Return the child of `ROLLBACKS` with this outcome."""
+    return BufferedCounter(ROLLBACKS.labels(outcome))
 
 
 async def exposition() -> bytes:

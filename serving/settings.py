@@ -36,6 +36,10 @@ class ServingSettings(BaseSettings):
     policy: Path | None = None
     """File with the rules that every action must pass; without it the packaged policy is used."""
 
+    playbooks: Path | None = None
+    """File with triggers and the workflows that they start; without it the packaged ones are used, as far as catalogue
+    and features have what they speak of."""
+
     clock_start: dt.datetime | None = None
     """Time (ISO 8601, UTC if it names no zone) at which the service's clock starts, for demonstrations on
     data that ends in the past; unset, it is the machine's time. Answers then say so."""

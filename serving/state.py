@@ -36,6 +36,7 @@ from serving.decisions.policy.fields import fields_of
 from serving.errors import CatalogueError, LedgerUnavailable, StoreUnavailable, UnknownAccount
 from serving.features.client import make_link
 from serving.features.reader import OnlineReader
+from serving.ledger.autonomy import Levels
 from serving.ledger.decisions import answer_json, decision_entry
 from serving.ledger.documents import documents_of
 from serving.ledger.entry import prepare
@@ -43,12 +44,15 @@ from serving.ledger.ledger import Ledger
 from serving.ledger.rejections import Rejections
 from serving.scoring.engine import score_rows
 from serving.together import Together
+from serving.triggers.document import load_playbooks
+from serving.triggers.fitting import fitted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from serving.answers import ScoredAccount, Wanted
     from serving.settings import ServingSettings
+    from serving.triggers.compiled import Playbooks
 
 log = structlog.get_logger("keepgrow.state")
 
@@ -80,10 +84,12 @@ class ServingState:
         bundle: The model that is served.
         catalogue: Plans and actions.
         policy: Rules that every action must pass.
+        playbooks: Triggers and the workflows that they start.
         reader: Reads features; opened by `connect`.
         frames: Makes decision frames.
         ledger: Records decisions, actions and outcomes; opened by `connect`.
         rejections: Knows what accounts have rejected.
+        levels: Knows how far actions have come on the ladder of autonomy.
         caps: Counts what frequency caps and budgets allow.
         sweeper: Gives back what was reserved of caps and not shown; begins with `connect`.
         applied_caps: Counts what applied actions use of caps.
@@ -93,6 +99,7 @@ class ServingState:
         threads: Runs the graph for requests of several accounts.
         bulk_in_flight: Requests for several accounts, or exact reasons, that are worked on or wait.
         bulk_limit: Bounds how many are worked on.
+        trigger_runs: Runs of triggers that requests have asked for and that go on.
     """
 
     settings: ServingSettings
@@ -100,10 +107,12 @@ class ServingState:
     bundle: Bundle
     catalogue: Catalogue
     policy: Policy
+    playbooks: Playbooks
     reader: OnlineReader
     frames: FrameMaker
     ledger: Ledger
     rejections: Rejections = field(init=False)
+    levels: Levels = field(init=False)
     caps: CapKeeper = field(init=False)
     sweeper: Sweeper = field(init=False)
     applied_caps: AppliedCaps = field(init=False)
@@ -116,12 +125,14 @@ class ServingState:
         )
     )
     bulk_in_flight: int = 0
+    trigger_runs: int = 0
     bulk_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BULK_REQUESTS))
     _started: bool = field(default=False)
 
     def __post_init__(self) -> None:
         """Set up what gathers requests."""
         self.rejections = Rejections(self.ledger)
+        self.levels = Levels(self.ledger)
         cap_store = CapStore(make_link(self.settings.redis_url))
         self.caps = CapKeeper(
             cap_store,
@@ -151,6 +162,7 @@ class ServingState:
         bundle = load_bundle(bundle_path or find_bundle(settings.model))
         catalogue = load_catalogue(settings.catalogue)
         policy = fitting_policy(settings.policy, catalogue, bundle)
+        playbooks = fitting_playbooks(settings.playbooks, catalogue, bundle)
         reader = OnlineReader(bundle.manifest, settings.redis_url)
         return cls(
             settings=settings,
@@ -158,6 +170,7 @@ class ServingState:
             bundle=bundle,
             catalogue=catalogue,
             policy=policy,
+            playbooks=playbooks,
             reader=reader,
             frames=FrameMaker(bundle.manifest),
             ledger=Ledger(
@@ -256,6 +269,18 @@ def fitting_policy(path: Path | None, catalogue: Catalogue, bundle: Bundle) -> P
     policy = Policy(load_policy(path), fields_of(bundle.manifest))
     policy.require_actions(catalogue)
     return policy
+
+
+def fitting_playbooks(path: Path | None, catalogue: Catalogue, bundle: Bundle) -> Playbooks:
+    """Return the playbooks at *path*, or as much of the packaged ones as *catalogue* and features have.
+
+    Raises:
+        PlaybooksError: The file can't be read, or speaks of fields or actions that there are not.
+    """
+    playbooks, left_out = fitted(path, load_playbooks(path), fields_of(bundle.manifest), catalogue)
+    if left_out:
+        log.info("packaged_playbooks_cut_down", left_out=list(left_out))
+    return playbooks
 
 
 def check_conditions(catalogue: Catalogue, bundle: Bundle) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +55,58 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _pg_ctl() -> str | None:
+    """Return PostgreSQL's own launcher; Debian does not put it on PATH."""
+    found = shutil.which("pg_ctl")
+    return found or next(
+        (str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), reverse=True)), None
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Return the URL of a PostgreSQL server of this test session's own, or skip where none is installed."""
+    launcher = _pg_ctl()
+    if launcher is None:
+        pytest.skip("no PostgreSQL server is installed; SQLite's tests cover the same contract")
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("the package psycopg is not installed (pip install 'keepgrow[postgres]')")
+    # As root PostgreSQL refuses to run; Debian's package brings a user of its own.
+    user = "postgres" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="keepgrow-postgres-"))
+    try:
+        if user is not None:
+            shutil.chown(folder, user)
+        port = free_port()
+        data, log = folder / "data", folder / "log"
+        init = ["-o", "--auth=trust --username=keepgrow --no-sync --encoding=UTF8 --locale=C"]
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+
+        def run(*words: str) -> None:
+            result = subprocess.run(
+                [launcher, "-D", data, *words],
+                user=user,
+                cwd=folder,
+                capture_output=True,
+                check=False,
+                text=True,
+            )
+            assert result.returncode == 0, result.stderr + (log.read_text() if log.exists() else "")
+
+        run("init", *init)
+        with log.open("w"):
+            pass
+        if user is not None:
+            shutil.chown(log, user)
+        run("start", "-w", "-l", str(log), "-o", options)
+        try:
+            yield f"postgresql://keepgrow@127.0.0.1:{port}"
+        finally:
+            run("stop", "-m", "immediate")
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -14,19 +14,23 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import sqlalchemy as sa
 
+from serving import metrics
 from serving.actions import outbox
 from serving.actions.checks import stopping, verdicts
-from serving.actions.errors import AlreadyApplied, ApprovalsMissing, KeyReused, Refused
+from serving.actions.counting import APPLY_OUTCOMES, counted
+from serving.actions.errors import AlreadyApplied, ApprovalsMissing, KeyReused, LevelTooLow, Refused
 from serving.actions.events import make_event
 from serving.actions.simulate import judged
 from serving.actions.tables import IDEMPOTENCY_KEYS
+from serving.decisions.autonomy import applied_by, effective_level, may_apply
 from serving.decisions.decision import utc_text
+from serving.ledger.autonomy import recorded_levels
 from serving.ledger.entry import Entry, to_microseconds
 from serving.ledger.transaction import name_bytes
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from serving.actions.capped import AppliedCaps
     from serving.actions.events import Event
@@ -49,7 +53,8 @@ class Wish:
     Attributes:
         key: Its idempotency key.
         fingerprint: Digest of everything that it says, the actor too.
-        actor: Who asks.
+        actor: Who asks: a person, or what has a name as `serving.decisions.autonomy.NO_PERSON` says; then the action
+            has to be at the level `unattended`.
     """
 
     key: str
@@ -57,6 +62,7 @@ class Wish:
     actor: str
 
 
+@counted(metrics.applies, APPLY_OUTCOMES)
 async def repeated_answer(ledger: Ledger, wish: Wish) -> bytes | None:
     """Return the answer that this very request had before, or None.
 
@@ -64,9 +70,13 @@ async def repeated_answer(ledger: Ledger, wish: Wish) -> bytes | None:
         KeyReused: Another request had the key.
         LedgerUnavailable: The ledger does not answer.
     """
-    return await ledger.look(lambda transaction: _answer_of(transaction, wish))
+    answer = await ledger.look(lambda transaction: _answer_of(transaction, wish))
+    if answer is not None:
+        metrics.applies("repeated").inc()
+    return answer
 
 
+@counted(metrics.applies, APPLY_OUTCOMES)
 async def apply(
     ledger: Ledger,
     wish: Wish,
@@ -94,6 +104,7 @@ async def apply(
 
     Raises:
         Expired: The source is too old.
+        LevelTooLow: The ladder of autonomy does not let this actor apply it by this source.
         Refused: A check stops it now.
         ApprovalsMissing: Too few others agreed.
         KeyReused: Another request had the key.
@@ -105,6 +116,11 @@ async def apply(
     now = frame.now
     source.require_valid(now)
     situation = rules.situation(frame, action.action_key, str(action.model_dump()["type"]))
+
+    def require_level(transaction: Transaction) -> None:
+        _require_level(transaction, wish, source, situation.action.key, rules)
+
+    await ledger.look(require_level)
     stopped = stopping(verdicts(action, situation, rules.policy))
     if stopped:
         raise Refused(stopped)
@@ -139,8 +155,18 @@ async def apply(
         RECEIPT, receipt_id, frame.account_id, now, {**receipt, "rollback_token_hash": token_hash(token)}
     )
     answer = await ledger.transact(
-        lambda transaction: _write(transaction, wish, source, entry, body, events=events, targets=targets)
+        lambda transaction: _write(
+            transaction,
+            wish,
+            source,
+            entry,
+            body,
+            events=events,
+            targets=targets,
+            require_level=require_level,
+        )
     )
+    metrics.applies("applied" if answer is body else "repeated").inc()
     if caps is not None and held is not None:
         await caps.keep(held, now)
     return answer
@@ -160,10 +186,12 @@ def _write(
     *,
     events: Sequence[Event],
     targets: Sequence[str],
+    require_level: Callable[[Transaction], None],
 ) -> bytes:
     known = _answer_of(transaction, wish)
     if known is not None:
         return known
+    require_level(transaction)  # a demotion that was written before this is in force
     applied = transaction.get(APPLICATION, source.source_id)
     if applied is not None:
         raise AlreadyApplied(str(applied.content["receipt_id"]))
@@ -173,6 +201,20 @@ def _write(
     transaction.add(entry)
     outbox.enqueue(transaction, events, entry.record_id, targets, entry.at)
     return body
+
+
+def _require_level(
+    transaction: Transaction, wish: Wish, source: Source, action_key: str, rules: Rules
+) -> None:
+    """Insist that the action has come far enough on the ladder of autonomy, by the ledger as it is at this moment.
+
+    Raises:
+        LevelTooLow: It has not.
+    """
+    by = applied_by(wish.actor, source.kind)
+    level = effective_level(rules.policy.document.autonomy, recorded_levels(transaction), action_key)
+    if not may_apply(level, by):
+        raise LevelTooLow(action_key, level, by)
 
 
 def _answer_of(transaction: Transaction, wish: Wish) -> bytes | None:

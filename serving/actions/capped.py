@@ -16,7 +16,7 @@ import structlog
 from serving.actions.checks import Verdict
 from serving.actions.errors import Refused
 from serving.caps.store import CapStore, Reservation
-from serving.decisions.caps import breached, uses
+from serving.decisions.caps import breached, cohort_of, uses
 from serving.decisions.policy.stages import BUDGET_STAGE
 from serving.errors import StoreUnavailable
 
@@ -73,7 +73,7 @@ class AppliedCaps:
             Refused: A cap would be passed.
             StoreUnavailable: The store did not answer in time.
         """
-        wanted = uses(self._policy.caps, action, frame.account_id, frame.lane)
+        wanted = uses(self._policy.caps, action, frame.account_id, frame.lane, cohort_of(frame))
         if not wanted:
             return None
         asked = Reservation(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
+import orjson
 import structlog
 
 from serving.errors import ServingError, SettingsError
@@ -14,9 +16,14 @@ from serving.errors import ServingError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from serving.actions.outbox import Row
+    from serving.actions.outbox_row import Row
 
 log = structlog.get_logger("keepgrow.effects")
+
+EVENT_BEGINS: Final = b'{"specversion":'
+"""How the line of an event begins; see `events`."""
+END_BYTES: Final = 1 << 16
+"""How much of a file's end is read at once to find its last line."""
 
 
 class DeliveryError(ServingError):
@@ -61,7 +68,11 @@ class LogConnector:
 
 
 class FileConnector:
-    """Appends each event to a file, one line of JSON each, on disk before it counts as delivered."""
+    """Appends each event to a file, one line of JSON each, on disk before it counts as delivered.
+
+    An event that was tried before is looked for first, so that a process which ended between the file and the ledger
+    leaves no second line.
+    """
 
     def __init__(self, path: Path) -> None:
         self.target = f"file:{path}"
@@ -74,19 +85,53 @@ class FileConnector:
             DeliveryError: The file can't be written.
         """
         try:
-            await asyncio.to_thread(self._append, row.body)
+            await asyncio.to_thread(self._append, row)
         except OSError as error:
             raise DeliveryError(f"{self._path}: {error.strerror or error}") from error
 
-    def _append(self, body: bytes) -> None:
+    def _append(self, row: Row) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
-            file.write(body + b"\n")
+        with self._path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # of several writers, in whatever process, one at a time
+            if row.attempts and _holds(file, row.event_id):
+                return
+            _mend_end(file)
+            file.write(row.body + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
     async def close(self) -> None:
         """Hold nothing."""
+
+
+def _holds(file: BinaryIO, event_id: str) -> bool:
+    """Return whether a whole line of *file* is the event with this id."""
+    wanted = event_id.encode()
+    file.seek(0)
+    return any(_id_of(line) == event_id for line in file if wanted in line)
+
+
+def _id_of(line: bytes) -> object:
+    """Return the id of the event that a line holds; None of half a line."""
+    try:
+        return orjson.loads(line).get("id")
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _mend_end(file: BinaryIO) -> None:
+    """Cut off the half of an event that a process which was killed has left; end another's unended line."""
+    size = start = file.seek(0, os.SEEK_END)
+    tail = b""
+    while start and b"\n" not in tail:
+        start = max(0, start - END_BYTES)
+        file.seek(start)
+        tail = file.read(size - start)
+    tail = tail[tail.rfind(b"\n") + 1 :]
+    if tail and tail[: len(EVENT_BEGINS)] == EVENT_BEGINS[: len(tail)]:
+        file.truncate(size - len(tail))
+    elif tail:
+        file.write(b"\n")
 
 
 def make_connectors(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from serving.decisions.autonomy import FIRST, NEEDED
 from serving.errors import ServingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from serving.actions.checks import Verdict
+    from serving.decisions.autonomy import AppliedBy, Level
 
 
 class ActionError(ServingError):
@@ -55,6 +57,25 @@ class ApprovalsMissing(ActionError):  # noqa: N818
         super().__init__(f"{needed} approvals are needed, and {len(given)} given")
         self.needed = needed
         self.given = tuple(given)
+
+
+class LevelTooLow(ActionError):  # noqa: N818
+    """The action has not come far enough on the ladder of autonomy to be applied in this way."""
+
+    def __init__(self, action: str, level: Level, by: AppliedBy) -> None:
+        needed = NEEDED[by]
+        if level == FIRST:
+            text = "nothing that is in shadow is applied"
+        elif by == "decision":
+            text = "simulate it first, and apply the simulation"
+        else:
+            text = "a person has to ask for it"
+        super().__init__(
+            f"{action} is at {level}, and to be applied by a {by} it has to be at {needed}: {text}"
+        )
+        self.action = action
+        self.level = level
+        self.needed = needed
 
 
 class OwnProposal(ActionError):  # noqa: N818

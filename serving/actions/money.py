@@ -1,23 +1,15 @@
 """Amounts of money in minor units, so that nothing is lost to rounding between systems."""
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_WITHOUT: Final = frozenset(
-    {
-        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
-        "XOF", "XPF",
-    }
-)  # fmt: skip
-_WITH_THREE: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+from serving.decisions.catalogue.currencies import from_minor, minor_digits, to_minor
+
+__all__ = ["MOST_MINOR", "Money", "minor_digits"]
+
 MOST_MINOR: Final = 10**15
-
-
-def minor_digits(currency: str) -> int:
-    """Return how many decimals *currency* has, by ISO 4217 (list of 2024)."""
-    return 0 if currency in _WITHOUT else 3 if currency in _WITH_THREE else 2
 
 
 class Money(BaseModel):
@@ -33,14 +25,12 @@ class Money(BaseModel):
     @classmethod
     def of(cls, amount: float, currency: str) -> Self:
         """Return *amount* of the currency's main unit, rounded half to even."""
-        places = Decimal(1).scaleb(-minor_digits(currency))
-        rounded = Decimal(repr(amount)).quantize(places, rounding=ROUND_HALF_EVEN)
-        return cls(amount_minor=int(rounded.scaleb(minor_digits(currency))), currency=currency)
+        return cls(amount_minor=to_minor(amount, currency), currency=currency)
 
     @property
     def amount(self) -> float:
         """The amount in the currency's main unit."""
-        return float(Decimal(self.amount_minor).scaleb(-minor_digits(self.currency)))
+        return from_minor(self.amount_minor, self.currency)
 
     def __str__(self) -> str:
         return f"{Decimal(self.amount_minor).scaleb(-minor_digits(self.currency))} {self.currency}"

@@ -5,13 +5,13 @@ Every function takes a `Transaction`; who calls decides what else is in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from serving.actions.outbox_row import STATES, Backlog, Row, State, row_of
 from serving.actions.tables import OUTBOX
-from serving.decisions.decision import utc_text
 from serving.ledger.entry import from_microseconds, to_microseconds
 from serving.ledger.transaction import name_bytes
 
@@ -22,54 +22,24 @@ if TYPE_CHECKING:
     from serving.actions.events import Event
     from serving.ledger.transaction import Transaction
 
-State = Literal["pending", "delivered", "dead", "cancelled"]
-STATES: Final[tuple[State, ...]] = ("pending", "delivered", "dead", "cancelled")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One event on its way to one target.
-
-    Attributes:
-        seq: Its place; events of an account reach a target in this order.
-        event_id: Id of the event.
-        target: Where it goes.
-        account_id: The account.
-        receipt_id: The receipt that it belongs to.
-        type: Type of the event.
-        body: The CloudEvent.
-        state: What became of it.
-        due_at: When it may leave, by the service's clock.
-        attempts: How often it was tried.
-        delivered_at: When the target took it, by the service's clock.
-        last_error: Why the last attempt failed.
-    """
-
-    seq: int
-    event_id: str
-    target: str
-    account_id: str
-    receipt_id: str
-    type: str
-    body: bytes
-    state: State
-    due_at: dt.datetime
-    attempts: int
-    delivered_at: dt.datetime | None
-    last_error: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as the API and the command line show it."""
-        return {
-            "event_id": self.event_id,
-            "type": self.type,
-            "target": self.target,
-            "state": self.state,
-            "attempts": self.attempts,
-            "due_at": utc_text(self.due_at),
-            "delivered_at": None if self.delivered_at is None else utc_text(self.delivered_at),
-            "last_error": self.last_error,
-        }
+__all__ = [
+    "STATES",
+    "Backlog",
+    "Row",
+    "State",
+    "backlog",
+    "cancel",
+    "claim",
+    "counts",
+    "enqueue",
+    "forget_before",
+    "is_due",
+    "listing",
+    "mark_delivered",
+    "mark_failed",
+    "of_receipt",
+    "send_again",
+]
 
 
 def enqueue(
@@ -151,7 +121,7 @@ def claim(
         .order_by(OUTBOX.c.seq)
         .limit(most)
     )
-    rows = [_row(row) for row in transaction.connection.execute(wanted)]
+    rows = [row_of(row) for row in transaction.connection.execute(wanted)]
     if rows:
         transaction.connection.execute(
             OUTBOX.update()
@@ -183,7 +153,7 @@ def mark_failed(transaction: Transaction, seq: int, error: str, retry_us: int | 
 def of_receipt(transaction: Transaction, receipt_id: str) -> list[Row]:
     """Return the rows of a receipt, oldest first."""
     wanted = sa.select(OUTBOX).where(OUTBOX.c.receipt_id == receipt_id).order_by(OUTBOX.c.seq)
-    return [_row(row) for row in transaction.connection.execute(wanted)]
+    return [row_of(row) for row in transaction.connection.execute(wanted)]
 
 
 def cancel(transaction: Transaction, seqs: Collection[int]) -> None:
@@ -200,7 +170,7 @@ def listing(transaction: Transaction, state: State | None, account_id: str | Non
         wanted = wanted.where(OUTBOX.c.state == state)
     if account_id is not None:
         wanted = wanted.where(OUTBOX.c.account_id == name_bytes(account_id))
-    return [_row(row) for row in transaction.connection.execute(wanted)]
+    return [row_of(row) for row in transaction.connection.execute(wanted)]
 
 
 def counts(transaction: Transaction) -> dict[str, int]:
@@ -208,6 +178,32 @@ def counts(transaction: Transaction) -> dict[str, int]:
     wanted = sa.select(OUTBOX.c.state, sa.func.count()).group_by(OUTBOX.c.state)
     found = {str(state): int(count) for state, count in transaction.connection.execute(wanted)}
     return {state: found.get(state, 0) for state in STATES}
+
+
+def backlog(transaction: Transaction, now: dt.datetime) -> list[Backlog]:
+    """Return what has not arrived at each target that something waits for.
+
+    Args:
+        transaction: Where to ask.
+        now: The service's time.
+    """
+    now_us = to_microseconds(now)
+    due = sa.func.sum(sa.case((OUTBOX.c.due_us <= now_us, 1), else_=0))
+    wanted = (
+        sa.select(OUTBOX.c.target, OUTBOX.c.state, sa.func.count(), due, sa.func.min(OUTBOX.c.due_us))
+        .where(OUTBOX.c.state.in_(["pending", "dead"]))
+        .group_by(OUTBOX.c.target, OUTBOX.c.state)
+    )
+    found: dict[str, Backlog] = {}
+    for target, state, count, due_count, due_us in transaction.connection.execute(wanted):
+        one = found.get(target, Backlog(target))
+        if state == "dead":
+            found[target] = replace(one, dead=int(count))
+            continue
+        pending = int(due_count)
+        since = from_microseconds(due_us) if pending else None
+        found[target] = replace(one, pending=pending, scheduled=int(count) - pending, due_since=since)
+    return list(found.values())
 
 
 def send_again(
@@ -240,20 +236,3 @@ def forget_before(transaction: Transaction, before: dt.datetime) -> int:
         )
     )
     return int(result.rowcount)
-
-
-def _row(row: sa.Row[Any]) -> Row:
-    return Row(
-        seq=row.seq,
-        event_id=row.event_id,
-        target=row.target,
-        account_id=bytes(row.account_id).decode("utf-8", "surrogatepass"),
-        receipt_id=row.receipt_id,
-        type=row.type,
-        body=bytes(row.body),
-        state=row.state,
-        due_at=from_microseconds(row.due_us),
-        attempts=row.attempts,
-        delivered_at=None if row.delivered_us is None else from_microseconds(row.delivered_us),
-        last_error=row.last_error,
-    )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from serving import metrics
 from serving.actions import outbox
 from serving.actions.apply import RECEIPT, token_hash
+from serving.actions.counting import ROLLBACK_OUTCOMES, counted
 from serving.actions.errors import NotReversible, UnknownReceipt, WrongToken
 from serving.actions.events import make_event
 from serving.actions.types import parse_action
@@ -46,6 +48,7 @@ async def read_receipt(ledger: Ledger, receipt_id: str) -> dict[str, Any]:
     return await ledger.look(ask)
 
 
+@counted(metrics.rollbacks, ROLLBACK_OUTCOMES)
 async def roll_back(
     ledger: Ledger,
     receipt_id: str,
@@ -75,13 +78,13 @@ async def roll_back(
         LedgerUnavailable: It was not written in time; the same request may be made again.
     """
 
-    def work(transaction: Transaction) -> dict[str, Any]:
+    def work(transaction: Transaction) -> tuple[dict[str, Any], str]:
         receipt = _receipt(transaction, receipt_id)
         if not hmac.compare_digest(receipt.content["rollback_token_hash"], token_hash(token)):
             raise WrongToken("the token is not that of this receipt")
         known = transaction.get(ROLLBACK, receipt_id)
         if known is not None:
-            return dict(known.content)
+            return dict(known.content), "repeated"
         rows = outbox.of_receipt(transaction, receipt_id)
         events = _inverse(receipt, rows, now)
         waiting = [row for row in rows if row.state in {"pending", "dead"}]
@@ -98,9 +101,11 @@ async def roll_back(
             "effects": [{"event_id": event.event_id, "type": event.type} for event in events],
         }
         transaction.add(Entry(ROLLBACK, receipt_id, receipt.account_id, now, content))
-        return content
+        return content, "undone"
 
-    return await ledger.transact(work)
+    undone, outcome = await ledger.transact(work)
+    metrics.rollbacks(outcome).inc()
+    return undone
 
 
 def _inverse(receipt: Entry, rows: Sequence[Row], now: dt.datetime) -> list[Event]:

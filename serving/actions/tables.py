@@ -49,7 +49,7 @@ OUTBOX: Final = Table(
     Index("ix_outbox_account", "account_id", "target", "seq"),
     Index("ix_outbox_receipt", "receipt_id"),
 )
-"""One row for each event and place that it goes to; `state` is one of `outbox.STATES`."""
+"""One row for each event and place that it goes to; `state` is one of `outbox_row.STATES`."""
 
 LEASES: Final = Table(
     "leases",

@@ -22,7 +22,7 @@ from serving.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from serving.actions.outbox import Row
+    from serving.actions.outbox_row import Row
 
 KEY_PREFIX: Final = "whsec_"
 LEAST_KEY_BYTES: Final = 24

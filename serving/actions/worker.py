@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from serving.actions import outbox
+from serving.actions import outbox, outbox_metrics
 from serving.actions.connectors import DeliveryError, make_connectors
 from serving.actions.lease import drop_lease, hold_lease
 from serving.errors import LedgerError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from serving.actions.connectors import Connector
-    from serving.actions.outbox import Row
+    from serving.actions.outbox_row import Row
     from serving.ledger.ledger import Ledger
     from serving.ledger.transaction import Transaction
     from serving.settings import ServingSettings
@@ -113,6 +113,7 @@ class OutboxWorker:
         self._retries = retries
         self._poll_seconds = poll_seconds
         self._chance = random.Random(seed)
+        self._measured = set(connectors)
         self._holder = secrets.token_hex(8)
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -170,6 +171,17 @@ class OutboxWorker:
             for one in outcomes:
                 sent += one
 
+    async def measure(self) -> None:
+        """Say in the metrics what waits for each target; a ledger that does not answer leaves them as they were."""
+        now = self._now()
+        try:
+            found = await self._ledger.look(lambda transaction: outbox.backlog(transaction, now))
+        except LedgerError as error:
+            log.info("outbox_not_measured", reason=str(error))
+        else:
+            self._measured.update(one.target for one in found)
+            outbox_metrics.show(found, self._measured, now)
+
     async def close(self) -> None:
         """Give the lease back and close the connectors."""
         try:
@@ -202,6 +214,7 @@ class OutboxWorker:
         await self._ledger.transact(
             lambda transaction: outbox.mark_delivered(transaction, row.seq, self._now())
         )
+        outbox_metrics.count(row.target, "delivered")
         return Sent(delivered=1)
 
     async def _failed(self, row: Row, error: DeliveryError) -> Sent:
@@ -211,6 +224,7 @@ class OutboxWorker:
             await self._ledger.transact(
                 lambda transaction: outbox.mark_failed(transaction, row.seq, text, None)
             )
+            outbox_metrics.count(row.target, "dead")
             return Sent(dead=1)
         wait = max(self._retries.wait_seconds(attempts, self._chance), error.retry_after_seconds or 0.0)
         retry_us = int((self._machine_time() + wait) * MICROSECONDS)
@@ -218,6 +232,7 @@ class OutboxWorker:
         await self._ledger.transact(
             lambda transaction: outbox.mark_failed(transaction, row.seq, text, retry_us)
         )
+        outbox_metrics.count(row.target, "retried")
         return Sent(failed=1)
 
 

@@ -27,6 +27,7 @@ RECEIPT: Final = "rcp_0123456789abcdef0123456789abcdef"
 BODY: Final = (
     problems.BODY_TOO_SLOW, problems.BODY_TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE, problems.MALFORMED_BODY,
 )  # fmt: skip
+ASKED: Final = (kinds.ACTOR_MISSING, kinds.ACTOR_RESERVED)
 LEDGER: Final = (problems.ERASED, problems.LEDGER_UNAVAILABLE)
 STORE: Final = (problems.UNKNOWN_ACCOUNT, problems.STORE_UNAVAILABLE)
 ACTOR: Final[dict[str, Any]] = {
@@ -94,7 +95,7 @@ def action_paths(
             "90 % intervals, who gets it by group, and every check. Nothing is done.",
             responses.SimulationAnswer,
             (
-                kinds.ACTOR_MISSING, kinds.UNKNOWN_ACTION, kinds.NOT_DRAFTED, problems.TOO_MANY_ACCOUNTS, *STORE,
+                *ASKED, kinds.UNKNOWN_ACTION, kinds.NOT_DRAFTED, problems.TOO_MANY_ACCOUNTS, *STORE,
             ),
             parameters=[ACTOR],
             body={
@@ -119,12 +120,12 @@ def action_paths(
         ),
         "/v1/actions/apply": post(
             "apply", "Carry an action out, once",
-            "Policy, holdouts and the action's own facts are checked again, on features as they are now. The effect "
-            "leaves by the outbox.",
+            "Policy, holdouts, the ladder of autonomy and the action's own facts are checked again, on features as "
+            "they are now. The effect leaves by the outbox.",
             responses.NewReceiptAnswer,
             (
-                kinds.KEY_MISSING, kinds.ACTOR_MISSING, kinds.KEY_REUSED, kinds.UNKNOWN_SOURCE, kinds.EXPIRED,
-                kinds.ALREADY_APPLIED, kinds.REFUSED, kinds.APPROVALS_MISSING, kinds.NOT_DRAFTED,
+                kinds.KEY_MISSING, *ASKED, kinds.KEY_REUSED, kinds.UNKNOWN_SOURCE, kinds.EXPIRED,
+                kinds.ALREADY_APPLIED, kinds.LEVEL_TOO_LOW, kinds.REFUSED, kinds.APPROVALS_MISSING, kinds.NOT_DRAFTED,
                 kinds.UNKNOWN_ACTION, *STORE,
             ),
             parameters=[KEY, ACTOR],
@@ -148,7 +149,7 @@ def action_paths(
             "approve", "Agree to an action",
             "For actions whose blast radius asks for it. Who simulated an action can't approve it.",
             responses.ApprovalAnswer,
-            (kinds.ACTOR_MISSING, kinds.OWN_PROPOSAL, kinds.UNKNOWN_SOURCE, kinds.EXPIRED),
+            (*ASKED, kinds.OWN_PROPOSAL, kinds.UNKNOWN_SOURCE, kinds.EXPIRED),
             parameters=[path_parameter("id", "The simulation or decision.", SIMULATION), ACTOR],
             body=ref(requests.ApproveRequest),
             examples={"agreed": {"summary": "Agreed", "value": {"actor": "bob@example.com", "note": "Read it."}}},
@@ -157,7 +158,7 @@ def action_paths(
             "rollback", "Undo an action",
             "What has not left is cancelled; what has is followed by its inverse. Once more is the same as once.",
             responses.RollbackAnswer,
-            (kinds.ACTOR_MISSING, kinds.WRONG_TOKEN, kinds.UNKNOWN_RECEIPT, kinds.NOT_REVERSIBLE),
+            (*ASKED, kinds.WRONG_TOKEN, kinds.UNKNOWN_RECEIPT, kinds.NOT_REVERSIBLE),
             parameters=[path_parameter("id", "The receipt.", RECEIPT), ACTOR],
             body=ref(requests.RollbackRequest),
             examples={

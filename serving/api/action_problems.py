@@ -63,6 +63,14 @@ APPROVALS_MISSING = ProblemKind(
     "approvals-missing", 409, "Approvals missing", CLIENT,
     "Actions of this blast radius need the approval of others: `POST /v1/actions/{id}/approve`.",
 )  # fmt: skip
+LEVEL_TOO_LOW = ProblemKind(
+    "autonomy-level-too-low", 409, "Not far enough on the ladder of autonomy", CLIENT,
+    "Below `one_click` an action is applied by a simulation only; in `shadow`, not at all; `level` says where it is.",
+)  # fmt: skip
+ACTOR_RESERVED = ProblemKind(
+    "actor-reserved", 403, "No person asks", CLIENT,
+    "Names that begin with `keepgrow:` are the product's own; a request bears that of a person.",
+)  # fmt: skip
 NOT_REVERSIBLE = ProblemKind(
     "not-reversible",
     409,
@@ -82,7 +90,7 @@ UNKNOWN_ACTION = ProblemKind(
 ACTION_KINDS: Final = (
     KEY_MISSING, ACTOR_MISSING, KEY_REUSED, OWN_PROPOSAL, WRONG_TOKEN, UNKNOWN_SOURCE, UNKNOWN_RECEIPT,
     UNKNOWN_ACTION_TYPE, EXPIRED, ALREADY_APPLIED, REFUSED, APPROVALS_MISSING, NOT_REVERSIBLE, NOT_DRAFTED,
-    UNKNOWN_ACTION,
+    UNKNOWN_ACTION, LEVEL_TOO_LOW, ACTOR_RESERVED,
 )  # fmt: skip
 _KIND_OF: Final[dict[type[Exception], ProblemKind]] = {
     errors.KeyReused: KEY_REUSED,
@@ -94,6 +102,7 @@ _KIND_OF: Final[dict[type[Exception], ProblemKind]] = {
     errors.AlreadyApplied: ALREADY_APPLIED,
     errors.Refused: REFUSED,
     errors.ApprovalsMissing: APPROVALS_MISSING,
+    errors.LevelTooLow: LEVEL_TOO_LOW,
     errors.NotReversible: NOT_REVERSIBLE,
     DraftError: NOT_DRAFTED,
     UnknownAction: UNKNOWN_ACTION,
@@ -110,6 +119,8 @@ def action_problem(error: Exception) -> tuple[ProblemKind, dict[str, Any]] | Non
         members["receipt_id"] = error.receipt_id
     elif isinstance(error, errors.Refused):
         members["stopped_by"] = [one.to_dict() for one in error.stopped_by]
+    elif isinstance(error, errors.LevelTooLow):
+        members |= {"action": error.action, "level": error.level, "level_needed": error.needed}
     elif isinstance(error, errors.ApprovalsMissing):
         members |= {"approvals_needed": error.needed, "approvals_given": list(error.given)}
     return kind, members

@@ -7,10 +7,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from serving.actions.types import AnyAction
-from serving.api.action_problems import ACTOR_MISSING, KEY_MISSING
+from serving.api.action_problems import ACTOR_MISSING, ACTOR_RESERVED, KEY_MISSING
 from serving.api.messages import Request
 from serving.api.problems import MALFORMED_BODY, TOO_MANY_ACCOUNTS, ProblemError
 from serving.api.requests import AccountId, faulty, refuse_repeated
+from serving.decisions.autonomy import is_person
 
 MOST_SIMULATED = 200
 """Accounts that one simulation may name."""
@@ -157,11 +158,18 @@ def parse_body(model: type[Body], body: object) -> Body:
 
 
 def actor_of(request: Request, body: _Body) -> str:
-    """Return who asks.
+    """Return the person who asks.
 
     Raises:
-        ProblemError: Nobody is named, or two are.
+        ProblemError: Nobody is named, or two are, or a part of the product.
     """
+    actor = _named_actor(request, body)
+    if not is_person(actor):
+        raise ProblemError(ACTOR_RESERVED, f"{actor!r} is the name of a part of the product.")
+    return actor
+
+
+def _named_actor(request: Request, body: _Body) -> str:
     named = request.headers.get(ACTOR_HEADER)
     if named is None:
         if body.actor is None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from serving import metrics
 from serving.actions.apply import Wish, apply, repeated_answer
+from serving.actions.counting import REQUEST_OUTCOMES, SIMULATION_OUTCOMES, counted
 from serving.actions.errors import UnknownReceipt, UnknownSource
 from serving.actions.fresh import fresh_frame, fresh_frames
 from serving.actions.receipts import read_receipt, roll_back
@@ -75,6 +77,7 @@ def _schema_bytes(name: str | None) -> bytes:
     return orjson.dumps(schemas() if name is None else schema_of(name))
 
 
+@counted(metrics.simulations, {**SIMULATION_OUTCOMES, ProblemError: "invalid"})
 async def simulate(state: ServingState, request: Request) -> Response:
     """Answer with what would come of an action, of an action on several accounts, or of another policy."""
     wanted = parse_simulate(await _json(state, request))
@@ -103,6 +106,7 @@ async def simulate(state: ServingState, request: Request) -> Response:
         content if account_id else {key: value for key, value in content.items() if key not in _OF_OTHERS}
     )
     await state.ledger.append(Entry(SIMULATION, simulation_id, account_id, now, recorded))
+    metrics.simulations("valid").inc()
     return json_response(content)
 
 
@@ -136,6 +140,7 @@ def _policy_change(
     return simulate_policy(frames, rules, Rules(state.catalogue, candidate))
 
 
+@counted(metrics.applies, {**REQUEST_OUTCOMES, ProblemError: "malformed"})
 async def apply_action(state: ServingState, request: Request) -> Response:
     """Answer with the receipt of an action that was carried out, now or when the key was first used."""
     key = key_of(request)

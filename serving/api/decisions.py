@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from serving.api.messages import Request, Response, json_response
 from serving.api.problems import UNKNOWN_DECISION, ProblemError
 from serving.ledger.decisions import DECISION
-from serving.ledger.outcomes import OUTCOME
+from serving.ledger.outcomes import outcomes_of
 
 if TYPE_CHECKING:
     from serving.ledger.transaction import Transaction
     from serving.state import ServingState
 
-MOST_OUTCOMES = 1000
+MOST_OUTCOMES: Final = 1000
 
 
 async def get(state: ServingState, request: Request) -> Response:
@@ -35,13 +35,11 @@ def _find(ledger: Transaction, decision_id: str) -> dict[str, Any] | None:
     entry = ledger.get(DECISION, decision_id)
     if entry is None:
         return None
-    about = [] if entry.account_id is None else ledger.of_account(entry.account_id, {OUTCOME}, MOST_OUTCOMES)
-    outcomes = [one.content["outcome"] for one in reversed(about)]
     return {
         "decision_id": decision_id,
         "account_id": entry.account_id,
         "decision": entry.content["answer"],
         "frame": entry.content["frame"],
-        "outcomes": [one for one in outcomes if one["decision_id"] == decision_id],
+        "outcomes": outcomes_of(ledger, decision_id, MOST_OUTCOMES),
         "record": ledger.place(DECISION, decision_id),
     }

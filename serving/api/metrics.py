@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from serving.state import ServingState
 
 
-async def get(_state: ServingState, _request: Request) -> Response:
-    """Answer with all metrics of all workers."""
+async def get(state: ServingState, _request: Request) -> Response:
+    """Answer with all metrics of all workers, and with what waits in the outbox now."""
+    await state.outbox.measure()
     return Response(await exposition(), content_type=CONTENT_TYPE.encode())

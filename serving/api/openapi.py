@@ -12,6 +12,8 @@ from pydantic.json_schema import models_json_schema
 import serving
 from serving.api import problems, responses
 from serving.api.action_paths import ACTION_SCHEMAS, action_paths
+from serving.api.action_problems import UNKNOWN_SOURCE
+from serving.api.brief_responses import BriefAnswer
 from serving.api.card_responses import AccountCard
 from serving.api.messages import Request, Response
 from serving.api.requests import (
@@ -22,6 +24,7 @@ from serving.api.requests import (
     ScoreManyRequest,
     ScoreOneRequest,
 )
+from serving.api.trigger_requests import RunTriggersRequest, TriggerRunAnswer, WorkflowsAnswer
 from serving.scoring.exact import METHOD, MOST_ACCOUNTS
 
 if TYPE_CHECKING:
@@ -35,10 +38,10 @@ DOCS_PAGE = Path(__file__).with_name("docs.html")
 REF = "#/components/schemas/{model}"
 SCHEMAS: tuple[type[BaseModel], ...] = (
     ScoreOneRequest, ScoreManyRequest, NextBestActionRequest, OutcomeRequest, responses.ScoreAnswer,
-    responses.ExplainedScoreAnswer, responses.ScoresAnswer, responses.DecisionAnswer, AccountCard,
+    responses.ExplainedScoreAnswer, responses.ScoresAnswer, responses.DecisionAnswer, AccountCard, BriefAnswer,
     responses.HoldoutAnswer, responses.RecordedDecisionAnswer, responses.OutcomeAnswer, responses.ModelsAnswer,
     responses.StatusAnswer, responses.ProblemDocument,
-    *ACTION_SCHEMAS,
+    RunTriggersRequest, TriggerRunAnswer, WorkflowsAnswer, *ACTION_SCHEMAS,
 )  # fmt: skip
 BODY_PROBLEMS = (
     problems.BODY_TOO_SLOW, problems.BODY_TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE, problems.MALFORMED_BODY,
@@ -61,6 +64,20 @@ INTERVALS: dict[str, Any] = {
     "description": f"`{WITH_INTERVALS}`: scores of several accounts come with the 90 % intervals that the score of "
     "one account always has, at the price of a longer wait.",
     "schema": {"type": "string", "enum": [WITH_INTERVALS]},
+}
+FORMAT: dict[str, Any] = {
+    "name": "format",
+    "in": "query",
+    "required": False,
+    "description": "`json` or `html`; without it `Accept` decides, and JSON is the default.",
+    "schema": {"type": "string", "enum": ["json", "html"]},
+}
+SHARED: dict[str, Any] = {
+    "name": "simulation_id",
+    "in": "query",
+    "required": False,
+    "description": "An earlier simulation of the account to show as well, such as one that waits for approval.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,100}$"},
 }
 
 
@@ -200,6 +217,45 @@ def _paths() -> dict[str, Any]:
                 _json(_ref(AccountCard)),
                 (problems.MALFORMED_BODY, *store, problems.LEDGER_UNAVAILABLE),
                 parameters=[_path_parameter("account_id", "The account, percent-encoded.", ACCOUNT)],
+            )
+        },
+        "/v1/accounts/{account_id}/brief": {
+            "get": _operation(
+                "brief", "accounts", "What to read before acting on an account",
+                "The account card with every action that stands, safest first: its effect with intervals, what would "
+                "come of it, every check; what was refused and why, what was done before, and where all of it comes "
+                "from. Each action is simulated on record, so that it can be applied by its `simulation_id`. As a "
+                "page it has buttons to apply, approve and undo.",
+                {**_json(_ref(BriefAnswer)), "text/html": {"schema": {"type": "string"}}},
+                (
+                    problems.MALFORMED_BODY, problems.INVALID_PARAMETER, *store, UNKNOWN_SOURCE, problems.ERASED,
+                    problems.LEDGER_UNAVAILABLE,
+                ),
+                parameters=[
+                    _path_parameter("account_id", "The account, percent-encoded.", ACCOUNT), FORMAT, SHARED,
+                ],
+            )
+        },
+        "/v1/accounts/{account_id}/workflows": {
+            "get": _operation(
+                "workflows", "accounts", "The workflows of an account",
+                "Why triggers started each, what it is to do, and what became of its steps, newest first.",
+                _json(_ref(WorkflowsAnswer)), (problems.MALFORMED_BODY, problems.LEDGER_UNAVAILABLE),
+                parameters=[_path_parameter("account_id", "The account, percent-encoded.", ACCOUNT)],
+            )
+        },
+        "/v1/triggers/run": {
+            "post": _operation(
+                "run_triggers", "decisions", "Run triggers over some accounts",
+                "Scores the accounts as they are now, and starts, continues and ends their workflows within the ladder "
+                "of autonomy. For a stream processor that sees usage drop; `keepgrow triggers run` goes over all "
+                "accounts. It may be repeated: what is on record is not done again.",
+                _json(_ref(TriggerRunAnswer)),
+                (*BODY_PROBLEMS, problems.TOO_MANY_ACCOUNTS, problems.STORE_UNAVAILABLE, problems.LEDGER_UNAVAILABLE),
+                body=_ref(RunTriggersRequest),
+                examples={
+                    "dropped": {"summary": "Usage dropped", "value": {"account_ids": [ACCOUNT, "acme-0043"]}}
+                },
             )
         },
         "/v1/holdouts/{account_id}": {

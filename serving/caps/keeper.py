@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import structlog
-
-from serving import metrics
 from serving.caps.store import CapStore, Reservation, recommendation
-from serving.decisions.caps import Lane, Use, uses
+from serving.decisions.caps import Cohort, Lane, cohort_of, uses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from serving.decisions.catalogue import Catalogue
     from serving.decisions.decision import Decision
     from serving.decisions.frame import DecisionFrame
     from serving.decisions.policy.document import PolicyDocument
-
-log = structlog.get_logger("keepgrow.caps")
-
-ALERT_PERCENT: Final = (60, 80, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,12 @@ class CapKeeper:
         self._deadline = deadline_seconds
 
     async def usage(
-        self, account_id: str, surface: str | None, now: dt.datetime, lane: Lane = "interactive"
+        self,
+        account_id: str,
+        surface: str | None,
+        now: dt.datetime,
+        lane: Lane = "interactive",
+        cohort: Cohort | None = None,
     ) -> CapsUsed:
         """Return what a decision about *account_id* must know; nothing is asked if the policy has no caps.
 
@@ -69,7 +67,9 @@ class CapKeeper:
         if not self._caps:
             return CapsUsed({}, {})
         wanted = {
-            use.key: use.cap for action in self._actions for use in uses(self._caps, action, account_id, lane)
+            use.key: use.cap
+            for action in self._actions
+            for use in uses(self._caps, action, account_id, lane, cohort)
         }
         names = {recommendation(action.key, surface, account_id): action.key for action in self._actions}
         used, held = await self._store.usage(list(wanted.items()), list(names), now, self._deadline)
@@ -97,7 +97,7 @@ class CapKeeper:
             account_id=frame.account_id,
             action=action.key,
             surface=frame.surface,
-            uses=uses(self._caps, action, frame.account_id, frame.lane),
+            uses=uses(self._caps, action, frame.account_id, frame.lane, cohort_of(frame)),
             given_back_at=frame.now + self._hold,
             valid_seconds=max(0, int((decision.valid_until - frame.now).total_seconds())),
         )
@@ -106,7 +106,6 @@ class CapKeeper:
             return CapsUsed(answer.used, {})
         if answer.reservation_id != decision.decision_id:
             return CapsUsed(answer.used, {action.key: answer.reservation_id})
-        _alert(asked.uses, answer.used)
         return None
 
     async def shown(self, reservation_id: str, now: dt.datetime) -> bool:
@@ -124,18 +123,3 @@ class CapKeeper:
     async def close(self) -> None:
         """Close the connections."""
         await self._store.close()
-
-
-def _alert(reserved: Iterable[Use], before: Mapping[str, int]) -> None:
-    """Say, once each time, that a cap of several accounts has come to 60, 80 or 100 % of its limit."""
-    for use in reserved:
-        limit = use.cap.limit_units
-        if "account" in use.cap.per or limit <= 0:
-            continue
-        was, now = before[use.key], before[use.key] + use.amount
-        for percent in ALERT_PERCENT:
-            if was * 100 < percent * limit <= now * 100:
-                metrics.cap_alerts(use.cap.id, str(percent)).inc()
-                log.warning(
-                    "cap_nears_limit", cap=use.cap.id, counted=use.key, percent=percent, used=now, limit=limit
-                )

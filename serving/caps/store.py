@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import hiredis
 
+from serving.caps.alerts import alert
 from serving.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ SCRIPT: Final = resources.files("serving.caps").joinpath("caps.lua").read_bytes(
 DIGEST: Final = (
     hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 )  # the name that EVALSHA goes by
+
+RESERVED_NOW: Final = 1
+"""What the script says of uses that were not held before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class CapStore:
         )
 
     async def reserve(self, asked: Reservation, now: dt.datetime, deadline_seconds: float) -> Reserved:
-        """Reserve all uses of *asked*, or none of them if a limit would be passed.
+        """Reserve all uses of *asked*, or none of them if a limit would be passed; say what limits they come near.
 
         Raises:
             StoreUnavailable: The server did not answer in time, or refused. It may have reserved nevertheless; what was
@@ -147,11 +151,10 @@ class CapStore:
         status, holder, before = cast(
             "tuple[int, bytes, list[int]]", await self._run(b"reserve", now, words, deadline_seconds)
         )
-        return Reserved(
-            granted=status > 0,
-            reservation_id=holder.decode(),
-            used={use.key: used for use, used in zip(asked.uses, before, strict=True)},
-        )
+        used = {use.key: amount for use, amount in zip(asked.uses, before, strict=True)}
+        if status == RESERVED_NOW:
+            alert(asked.uses, used)
+        return Reserved(granted=status > 0, reservation_id=holder.decode(), used=used)
 
     async def keep(self, reservation_id: str, now: dt.datetime, deadline_seconds: float) -> bool:
         """Say that it was shown: its uses count for their whole window. Return whether that was open."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,17 +18,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from serving.decisions.catalogue import Action
+    from serving.decisions.frame import DecisionFrame
 
 Unit = Literal["actions", "cost", "csm_minutes"]
-Dimension = Literal["channel", "action", "playbook", "account"]
+Dimension = Literal["channel", "action", "playbook", "region", "segment", "account"]
 Lane = Literal["interactive", "batch"]
-DIMENSIONS: Final[tuple[Dimension, ...]] = ("channel", "action", "playbook", "account")
-"""The account comes last in a key: of them, only its text may hold any character."""
+DIMENSIONS: Final[tuple[Dimension, ...]] = ("channel", "action", "playbook", "region", "segment", "account")
+"""The account comes last in a key: its text may hold any character. Regions and segments are quoted."""
+COHORTS: Final[tuple[Dimension, ...]] = ("region", "segment")
+"""What groups of accounts are told apart by."""
 DAY_SECONDS: Final = 86_400
 MINOR_UNITS: Final = 100
 SEPARATOR: Final = "|"
 CUSTOMER_SURFACES: Final = frozenset({"in_app", "email"})
 """Where the customer sees an action; on the others, people of the company do, and nothing is used of caps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Which groups an account belongs to; those of whom one is not known are a group of their own, named by nothing.
+
+    Attributes:
+        region: Its region.
+        segment: Its market segment.
+    """
+
+    region: str = ""
+    segment: str = ""
+
+
+def cohort_of(frame: DecisionFrame) -> Cohort:
+    """Return the groups that the account of *frame* belongs to."""
+    return Cohort(frame.text("region") or "", frame.text("segment") or "")
 
 
 class Cap(BaseModel):
@@ -70,11 +92,26 @@ class Cap(BaseModel):
         """Length of the window."""
         return round(self.window_days * DAY_SECONDS)
 
-    def key(self, action: Action, account_id: str) -> str:
-        """Return the name under which *action* on *account_id* is counted."""
+    @property
+    def by_cohort(self) -> bool:
+        """Whether groups of accounts are counted apart."""
+        return any(name in self.per for name in COHORTS)
+
+    def key(self, action: Action, account_id: str, cohort: Cohort | None = None) -> str:
+        """Return the name under which *action* on *account_id*, one of *cohort*, is counted.
+
+        Raises:
+            ValueError: Groups of accounts are counted apart, and it is not said which the account belongs to.
+        """
         values = {
             "channel": action.channel, "action": action.key, "playbook": action.playbook or "", "account": account_id,
         }  # fmt: skip
+        if self.by_cohort:
+            if cohort is None:
+                raise ValueError(
+                    f"cap {self.id!r} counts by {', '.join(COHORTS)}, and the account's are not given"
+                )
+            values |= {"region": quote(cohort.region, safe=""), "segment": quote(cohort.segment, safe="")}
         return SEPARATOR.join([self.id, *(values[name] for name in DIMENSIONS if name in self.per)])
 
     def amount(self, action: Action) -> int:
@@ -126,7 +163,9 @@ def whole_units(unit: Unit, value: float) -> int:
     return round(value * MINOR_UNITS) if unit == "cost" else round(value)
 
 
-def uses(caps: Iterable[Cap], action: Action, account_id: str, lane: Lane) -> tuple[Use, ...]:
+def uses(
+    caps: Iterable[Cap], action: Action, account_id: str, lane: Lane, cohort: Cohort | None = None
+) -> tuple[Use, ...]:
     """Return what *action* on *account_id* would use of *caps*, in their order.
 
     Args:
@@ -134,9 +173,13 @@ def uses(caps: Iterable[Cap], action: Action, account_id: str, lane: Lane) -> tu
         action: The action.
         account_id: The account.
         lane: Whether a person waits (`interactive`) or a job asks (`batch`).
+        cohort: The groups that the account belongs to; needed if a cap counts by them.
+
+    Raises:
+        ValueError: A cap counts by groups of accounts, and *cohort* is not given.
     """
     return tuple(
-        Use(cap, cap.key(action, account_id), cap.amount(action))
+        Use(cap, cap.key(action, account_id, cohort), cap.amount(action))
         for cap in caps
         if (not cap.lanes or lane in cap.lanes) and cap.covers.covers(action)
     )

@@ -1,4 +1,9 @@
-"""Moves what SQLite wrote to its log into its file, beside the writing: a commit that did it would take 20 ms."""
+"""Moves what SQLite wrote to its log into its file, beside the writing, a little at a time.
+
+Under steady writing there is always something in the log that is newer than a checkpoint, so SQLite never begins the
+log anew until it is as long as `wal_autocheckpoint` says. Then a commit makes the last checkpoint itself and waits for
+the disk; how long depends on how much was left for it.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +16,12 @@ from serving.errors import LedgerUnavailable
 if TYPE_CHECKING:
     from serving.ledger.database import Database
 
-EVERY_SECONDS: Final = 1.0
+EVERY_SECONDS: Final = 0.1
+"""At 300 decisions/s such a commit took 90 to 145 ms with a checkpoint each second, and under 20 ms with ten."""
 
 
 class Checkpoints:
-    """A thread that makes a checkpoint each second; PostgreSQL does so itself."""
+    """A thread that makes a checkpoint each tenth of a second; PostgreSQL has a process of its own for that."""
 
     def __init__(self, database: Database) -> None:
         """Start the thread."""

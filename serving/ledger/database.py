@@ -5,30 +5,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from serving.errors import LedgerError, LedgerUnavailable
+from serving.ledger.sqlite import begin_reading, begin_writing, tell_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Sync = Literal["normal", "full"]
+    from serving.ledger.sqlite import Sync
+
 WRITERS_LOCK: Final = 0x6B656570_67726F77
 """Key of PostgreSQL's advisory lock that one writer at a time holds: `keepgrow` in ASCII."""
 _CONNECT_SECONDS: Final = 2
-_ASK_AGAIN_SECONDS: Final = 0.0005
-_PRAGMAS: Final = (
-    "journal_mode = WAL",
-    "wal_autocheckpoint = 25000",  # pages; see `checkpoints`, and 100 MB if nobody makes any
-    "foreign_keys = ON",
-    "temp_store = MEMORY",
-    "secure_delete = ON",  # what erasure empties is overwritten, not only let go
-)
 
 
 class Database:
@@ -157,15 +150,15 @@ class Database:
                 f"{self}: PostgreSQL needs the package {error.name}: pip install 'keepgrow[postgres]'"
             ) from error
         if self.embedded:
-            _tell_sqlite(engine, self._sync)
+            tell_sqlite(engine, self._sync)
             if writes:
                 sa.event.listen(
                     engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout = 0")
                 )
-                wait = functools.partial(_begin_writing, wait_seconds=self._wait_seconds)
+                wait = functools.partial(begin_writing, wait_seconds=self._wait_seconds)
                 sa.event.listen(engine, "begin", wait)
             else:
-                sa.event.listen(engine, "begin", _begin_reading)
+                sa.event.listen(engine, "begin", begin_reading)
         return engine
 
     def make_folder(self) -> None:
@@ -210,42 +203,6 @@ def _parsed(text: str) -> sa.URL:
     if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
         raise LedgerError("a ledger in memory would keep nothing: name a file, as in sqlite:///ledger.db")
     return url
-
-
-def _tell_sqlite(engine: sa.Engine, sync: Sync) -> None:
-    """Set how SQLite keeps files, and make transactions ours to begin: the driver would begin them late."""
-
-    def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the driver's own type
-        connection.isolation_level = None
-        for pragma in (*_PRAGMAS, f"synchronous = {sync}"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    sa.event.listen(engine, "connect", on_connect)
-
-
-def _begin_reading(connection: sa.Connection) -> None:
-    connection.connection.cursor().execute("BEGIN")
-
-
-def _begin_writing(connection: sa.Connection, wait_seconds: float) -> None:
-    """Take the right to write as soon as nobody has it.
-
-    SQLite itself asks again after 1, 2, 5, 10, 15, 20, 25 ms and more, so that a busy neighbour would keep it away.
-
-    Raises:
-        sqlalchemy.exc.DBAPIError: Others had it all the time, or the file can't be written.
-    """
-    cursor = connection.connection.cursor()
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise DBAPIError.instance("BEGIN IMMEDIATE", None, error, sqlite3.Error) from error
-            time.sleep(_ASK_AGAIN_SECONDS)
-        else:
-            return
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
+from serving.ledger.autonomy import AUTONOMY
 from serving.ledger.entry import Entry, to_microseconds
 from serving.ledger.tables import ACCOUNT_NAMES, CONTENTS, ENTRIES, METADATA
 from serving.ledger.transaction import Transaction, name_bytes
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 ERASURE: Final = "erasure"
 RETENTION: Final = "retention"
-KEPT_KINDS: Final = (ERASURE, RETENTION)
-"""Entries that say what was emptied; they name no account and are never emptied themselves."""
+KEPT_KINDS: Final = (ERASURE, RETENTION, AUTONOMY)
+"""Entries that say what was emptied, and how far actions may go; they name no account and are never emptied."""
 _EMPTY: Final = {"salt": None, "account_id": None, "content": None}
 
 

@@ -19,8 +19,8 @@ from serving.ledger.writer import GroupWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from serving.ledger.database import Sync
     from serving.ledger.documents import Document
+    from serving.ledger.sqlite import Sync
 
 READERS: Final = 2
 T = TypeVar("T")

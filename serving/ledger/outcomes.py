@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import orjson
+import sqlalchemy as sa
 
 from serving.errors import EntryExists, LedgerError
 from serving.ledger.decisions import DECISION
 from serving.ledger.entry import Entry
 from serving.ledger.rejections import suppress
+from serving.ledger.tables import CONTENTS, DECISION_OUTCOMES, ENTRIES
+from serving.ledger.transaction import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,9 +158,34 @@ def record_outcome(
     }
     content = {"sent": outcome.sent, "outcome": shown}
     transaction.add(Entry(OUTCOME, outcome.record_id, decision.account_id, at, content))
+    transaction.connection.execute(
+        DECISION_OUTCOMES.insert().values(outcome_id=outcome.record_id, decision_id=outcome.decision_id)
+    )
     if suppresses and action is not None and decision.account_id is not None:
         suppress(transaction, decision.account_id, action, until)
     return RecordedOutcome(shown, reservation)
+
+
+def outcomes_of(transaction: Transaction, decision_id: str, limit: int) -> list[dict[str, Any]]:
+    """Return what came of a decision as the API shows it, in the order of the ledger, without what was emptied.
+
+    Args:
+        transaction: Where to read.
+        decision_id: The decision.
+        limit: Most outcomes; of more, the newest.
+    """
+    wanted = (
+        sa.select(
+            ENTRIES.c.kind, ENTRIES.c.record_id, ENTRIES.c.at_us, CONTENTS.c.account_id, CONTENTS.c.content
+        )
+        .join(ENTRIES, (ENTRIES.c.kind == OUTCOME) & (ENTRIES.c.record_id == DECISION_OUTCOMES.c.outcome_id))
+        .join(CONTENTS, CONTENTS.c.seq == ENTRIES.c.seq)
+        .where(DECISION_OUTCOMES.c.decision_id == decision_id, CONTENTS.c.content.is_not(None))
+        .order_by(ENTRIES.c.seq.desc())
+        .limit(limit)
+    )
+    rows = transaction.connection.execute(wanted).all()
+    return [entry_of(row).content["outcome"] for row in reversed(rows)]
 
 
 def _action(outcome: Outcome, answer: Mapping[str, Any]) -> str | None:

@@ -9,8 +9,9 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from keepgrow.policy import policy_app
+from keepgrow.policy_diff import rule_changes
 from serving.decisions.policy.cases import PACKAGED_CASES
-from serving.decisions.policy.document import PACKAGED_POLICY, load_policy
+from serving.decisions.policy.document import PACKAGED_POLICY, PolicyDocument, load_policy
 from serving.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def test_check_shows_every_rule_of_the_packaged_policy() -> None:
     """The rules appear in the order of their stages."""
     result = run("check")
     assert result.exit_code == 0
-    assert f"{len(load_policy().rules)} rules" in result.stdout
+    assert f"{len(load_policy().rules)} rules, and 1 of exceptions, release windows" in result.stdout
     assert result.stdout.index("evidence_fresh") < result.stdout.index("quiet_hours")
 
 
@@ -88,3 +89,12 @@ def test_fields_lists_features_probabilities_and_fields_of_the_action() -> None:
     assert result.exit_code == 0
     for name in ("seats", "churn_probability_90d", "in_quiet_hours", "action_cost"):
         assert name in result.stdout
+
+
+def test_a_changed_section_is_told() -> None:
+    """Exceptions, release windows and regions are compared as rules are."""
+    old = load_policy()
+    changes = {"regions": {"allowed": ["europe"]}, "release_windows": []}
+    new = PolicyDocument.model_validate({**old.model_dump(mode="json"), **changes})
+    assert rule_changes(old, new) == ["~ release_windows", "~ regions"]
+    assert rule_changes(old, old) == []

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,7 +25,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from keepgrow.processes import free_port, running
+from serving.actions import outbox
 from serving.front_door import FrontDoor
+from serving.ledger.database import Database
+from serving.ledger.transaction import Transaction
 from tests.serving.world import NOW, account_ids
 
 if TYPE_CHECKING:
@@ -148,6 +152,45 @@ def test_metrics_of_all_workers_add_up(bento_url: str) -> None:
     for _ in range(40):
         assert httpx.get(f"{bento_url}/v1/models").status_code == 200
     assert [counted() - before for _ in range(6)] == [40.0] * 6
+
+
+def test_ten_applies_of_one_key_in_several_processes_are_one(
+    bento_url: str, uvicorn_url: str, world: World
+) -> None:
+    """Sent at once to BentoML's two workers and to uvicorn: one receipt, one effect, ten equal answers."""
+    actor = {"keepgrow-actor": "ann"}
+    for account_id in account_ids():
+        body = {"action_key": "guide_experiment", "account_id": account_id}
+        simulation = httpx.post(f"{bento_url}/v1/actions/simulate", json=body, headers=actor).json()
+        if simulation.get("allowed"):
+            break
+    else:
+        raise AssertionError("no account may get the action")
+    wish = {"simulation_id": simulation["simulation_id"]}
+    headers = {**actor, "idempotency-key": simulation["simulation_id"]}
+
+    def apply(url: str) -> httpx.Response:
+        return httpx.post(f"{url}/v1/actions/apply", json=wish, headers=headers, timeout=30)
+
+    with ThreadPoolExecutor(10) as clients:
+        answers = list(clients.map(apply, [bento_url, uvicorn_url] * 5))
+    assert [answer.status_code for answer in answers] == [200] * 10
+    assert len({answer.content for answer in answers}) == 1
+    receipt = answers[0].json()
+    database = Database(environment(world)["LEDGER_URL"])
+    with database.reading() as connection:
+        ledger = Transaction(connection)
+        receipts = ledger.of_account(simulation["account_id"], ("receipt",))
+        effects = outbox.of_receipt(ledger, receipt["receipt_id"])
+    database.close()
+    assert [one.record_id for one in receipts if one.content["source"]["id"] == wish["simulation_id"]] == [
+        receipt["receipt_id"]
+    ]
+    assert [one.event_id for one in effects] == [one["event_id"] for one in receipt["effects"]]
+    assert len(effects) == 1
+    for _ in range(6):  # whichever worker is asked, it says what waits now, once
+        text = httpx.get(f"{bento_url}/metrics").text
+        assert re.findall(r'keepgrow_outbox_events\{state="dead",target="log"\} (\S+)', text) == ["0.0"]
 
 
 @pytest.mark.parametrize("server", ["bento_url", "uvicorn_url"])

@@ -10,8 +10,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from serving.actions.money import Money
 from serving.decisions.catalogue import Action, Catalogue, Plan
+from serving.decisions.catalogue.wording import usable_locale
 from serving.decisions.frame import DecisionFrame
 from serving.decisions.local_time import in_quiet_hours
+from serving.decisions.pricing import discount_of
 from serving.errors import ServingError
 
 MOST_DAYS_AHEAD: Final = 366
@@ -80,8 +82,8 @@ class Situation:
 
     @property
     def locale(self) -> str:
-        """The account's locale, or the catalogue's default."""
-        return self.frame.text("locale") or self.catalogue.default_locale
+        """The account's locale, or the catalogue's default if it is not known or no language tag."""
+        return usable_locale(self.frame.text("locale"), self.catalogue.default_locale)
 
     @property
     def plan(self) -> Plan:
@@ -110,7 +112,7 @@ class Situation:
     @property
     def discount(self) -> float:
         """The account's discount on list prices, 0 to 1."""
-        return min(1.0, max(0.0, self.frame.number("discount_ratio") or 0.0))
+        return discount_of(self.frame)
 
     def money(self, amount: float) -> Money:
         """Return *amount* in the catalogue's currency."""

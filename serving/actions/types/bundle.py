@@ -18,7 +18,7 @@ from serving.actions.types.base import (
     day,
     starts_faults,
 )
-from serving.actions.types.pricing import list_price, price_faults
+from serving.actions.types.pricing import asked, price_faults
 
 
 class CreateBundleWithinPolicy(TypedAction):
@@ -38,7 +38,8 @@ class CreateBundleWithinPolicy(TypedAction):
         """Return the bundle that the action's parameter `bundle` names, at its price, as soon as it can work."""
         catalogue = situation.catalogue
         bundle = catalogue.bundles_by_key.get(situation.parameter("bundle", ""))
-        if bundle is None:
+        offer = asked(situation)
+        if bundle is None or offer is None:
             raise DraftError(f"action {situation.action.key!r} names no bundle in its parameters")
         lead = max(catalogue.add_ons_by_key[key].lead_time_days for key in bundle.add_ons)
         return cls(
@@ -47,7 +48,7 @@ class CreateBundleWithinPolicy(TypedAction):
             action_key=situation.action.key,
             bundle=bundle.key,
             parts=bundle.add_ons,
-            price=situation.money(list_price(bundle.key, situation)),
+            price=situation.money(offer.price),
             starts_at=situation.now + dt.timedelta(days=lead),
         )
 

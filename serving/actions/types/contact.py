@@ -17,10 +17,9 @@ from serving.actions.types.base import (
     ends_faults,
     starts_faults,
 )
+from serving.decisions.calling import first_awake_hour
 from serving.decisions.catalogue import Channel
-
-HOURS_AHEAD = 14 * 24
-MOST_CAP_DAYS = 366
+from serving.decisions.catalogue.parameters import MOST_CAP_DAYS
 
 
 class ScheduleSuccessCall(TypedAction):
@@ -38,10 +37,8 @@ class ScheduleSuccessCall(TypedAction):
     @classmethod
     def draft(cls, situation: Situation) -> Self:
         """Return a call at the first full hour from tomorrow on that is not quiet at the account."""
-        first = situation.now.replace(minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
-        hours = (first + dt.timedelta(hours=ahead) for ahead in range(HOURS_AHEAD))
         minutes = situation.parameter("duration_minutes", 30)
-        starts = next((hour for hour in hours if _awake(hour, minutes, situation)), None)
+        starts = first_awake_hour(situation.frame, minutes)
         if starts is None:
             raise DraftError("no hour is known at which the account is not quiet")
         return cls(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from serving.actions.money import Money
 from serving.actions.types.base import (
+    DraftError,
     Fault,
     Key,
     SideEffect,
@@ -17,10 +18,10 @@ from serving.actions.types.base import (
     day,
     ends_faults,
 )
-from serving.actions.types.pricing import list_price, price_faults
+from serving.actions.types.pricing import asked, list_price, price_faults
+from serving.decisions.catalogue.parameters import MOST_OFFER_DAYS
 
 MONTHS = 12
-MOST_OFFER_DAYS = 90
 
 
 class ProposeOfferWithinBands(TypedAction):
@@ -39,17 +40,18 @@ class ProposeOfferWithinBands(TypedAction):
     @classmethod
     def draft(cls, situation: Situation) -> Self:
         """Return the offer of the account's own plan at the action's discount, but not below the band's floor."""
-        item = situation.plan.key
-        before = list_price(item, situation)
-        ratio = situation.parameter("discount_ratio", 0.0)
+        situation.parameter("discount_ratio", 0.0)
+        offer = asked(situation)
+        if offer is None:
+            raise DraftError("the account's plan has no price")
         days = situation.parameter("valid_days", 14)
         return cls(
             type="propose_offer_within_bands",
             account_id=situation.frame.account_id,
             action_key=situation.action.key,
-            item=item,
-            list_price=situation.money(before),
-            price=situation.money(before * (1.0 - ratio)),
+            item=offer.item,
+            list_price=situation.money(offer.list_price),
+            price=situation.money(offer.price),
             term_months=situation.parameter("term_months", MONTHS),
             expires_at=situation.now + dt.timedelta(days=days),
         )

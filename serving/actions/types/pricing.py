@@ -1,15 +1,19 @@
-"""Whether a price may be asked: its currency, its band in the account's region, and the margin that it leaves."""
+"""Whether a price may be asked: its currency, its band in the account's region, and the margin that it leaves.
+
+Prices themselves come from `serving.decisions.pricing`, where decisions look too.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from serving.actions.money import Money
 from serving.actions.types.base import DraftError, Fault
+from serving.decisions import pricing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from serving.actions.money import Money
     from serving.actions.types.base import Situation
 
 
@@ -19,38 +23,34 @@ def list_price(item: str, situation: Situation, seats: int | None = None) -> flo
     Raises:
         DraftError: The catalogue has no such item, or the seats are not known.
     """
-    catalogue = situation.catalogue
-    if item in catalogue.plans_by_key:
-        return catalogue.plans_by_key[item].list_mrr(situation.seats if seats is None else seats)
-    if item in catalogue.add_ons_by_key:
-        return catalogue.add_ons_by_key[item].mrr_list
-    if item in catalogue.bundles_by_key:
-        return catalogue.bundles_by_key[item].price(catalogue.add_ons_by_key)
-    raise DraftError(f"the catalogue sells no {item!r}")
+    seats = situation.seats if seats is None else seats
+    try:
+        return pricing.list_price(situation.catalogue, item, seats, situation.region)
+    except KeyError:
+        raise DraftError(f"the catalogue sells no {item!r}") from None
 
 
-def unit_cost(item: str, situation: Situation, seats: int) -> float:
-    """Return the monthly cost of serving *item*, which the catalogue has; a plan's grows with its list price."""
-    catalogue = situation.catalogue
-    if item in catalogue.plans_by_key:
-        plan = catalogue.plans_by_key[item]
-        return plan.unit_cost * plan.scale(seats)
-    if item in catalogue.add_ons_by_key:
-        return catalogue.add_ons_by_key[item].unit_cost
-    return catalogue.bundles_by_key[item].unit_cost(catalogue.add_ons_by_key)
+def asked(situation: Situation) -> pricing.Asked | None:
+    """Return the price that the situation's action asks; None if it can't be offered to the account at all.
+
+    Raises:
+        DraftError: The account's plan or its seats are not known.
+    """
+    return pricing.asked_by(situation.catalogue, situation.action, terms(situation))
+
+
+def terms(situation: Situation) -> pricing.Terms:
+    """Return the terms on which the account buys.
+
+    Raises:
+        DraftError: The account's plan or its seats are not known.
+    """
+    return pricing.Terms(situation.plan, situation.seats, situation.discount, situation.region)
 
 
 def bounds(item: str, situation: Situation, seats: int) -> dict[str, float] | None:
     """Return floor and ceiling of *item* in the account's region, and MAP if there is one; None without a band."""
-    band = situation.catalogue.price_band(item, situation.region)
-    if band is None:
-        return None
-    plan = situation.catalogue.plans_by_key.get(item)
-    scale = 1.0 if plan is None else plan.scale(seats)
-    found = {"floor": band.floor * scale, "ceiling": band.ceiling * scale}
-    if band.advertised_min is not None:
-        found["advertised_min"] = band.advertised_min * scale
-    return found
+    return pricing.bounds(situation.catalogue, item, seats, situation.region)
 
 
 def price_faults(pointer: str, price: Money, item: str, situation: Situation) -> Iterator[Fault]:
@@ -59,23 +59,27 @@ def price_faults(pointer: str, price: Money, item: str, situation: Situation) ->
     Without a band only the list price may, less the discount that the account has.
 
     Raises:
-        DraftError: The catalogue has no such item, or the seats are not known.
+        DraftError: The catalogue has no such item, or plan or seats are not known.
     """
-    if price.currency != situation.catalogue.currency:
-        yield Fault(pointer, "other_currency", f"prices are in {situation.catalogue.currency}")
+    currency = situation.catalogue.currency
+    if price.currency != currency:
+        yield Fault(pointer, "other_currency", f"prices are in {currency}")
         return
-    seats = situation.seats
-    listed = list_price(item, situation)
-    band = bounds(item, situation, seats)
-    if band is None:
-        usual = {situation.money(listed), situation.money(listed * (1.0 - situation.discount))}
-        if price not in usual:
-            text = f"{item!r} has no price band here: it costs {' or '.join(sorted(map(str, usual)))}"
-            yield Fault(pointer, "no_price_band", text)
-    else:
-        floor, ceiling = situation.money(band["floor"]), situation.money(band["ceiling"])
-        if not floor.amount_minor <= price.amount_minor <= ceiling.amount_minor:
-            yield Fault(pointer, "outside_price_band", f"{price} is outside the band of {floor} to {ceiling}")
-    least = situation.money(unit_cost(item, situation, seats) / (1.0 - situation.catalogue.margin_min_ratio))
-    if price.amount_minor < least.amount_minor:
-        yield Fault(pointer, "below_margin", f"{price} leaves too little margin; at least {least} does")
+    try:
+        limits = pricing.limits_of(situation.catalogue, item, terms(situation))
+    except KeyError:
+        raise DraftError(f"the catalogue sells no {item!r}") from None
+
+    def shown(minor: int) -> str:
+        return str(Money(amount_minor=minor, currency=currency))
+
+    if not limits.allow(price.amount_minor):
+        if limits.floor is None or limits.ceiling is None:
+            usual = " or ".join(sorted(map(shown, limits.usual)))
+            yield Fault(pointer, "no_price_band", f"{item!r} has no price band here: it costs {usual}")
+        else:
+            band = f"{shown(limits.floor)} to {shown(limits.ceiling)}"
+            yield Fault(pointer, "outside_price_band", f"{price} is outside the band of {band}")
+    if price.amount_minor < limits.least:
+        text = f"{price} leaves too little margin; at least {shown(limits.least)} does"
+        yield Fault(pointer, "below_margin", text)

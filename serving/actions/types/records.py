@@ -18,8 +18,8 @@ from serving.actions.types.base import (
     ends_faults,
     starts_faults,
 )
+from serving.decisions.catalogue.parameters import MOST_EXPERIMENT_DAYS
 
-MOST_EXPERIMENT_DAYS = 366
 CONTROL = "control"
 
 

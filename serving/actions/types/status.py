@@ -1,19 +1,16 @@
 """`publish_status`: words that many people of a customer read, checked before they do."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from serving.actions.types.base import Fault, Key, SideEffect, Situation, TypedAction
+from serving.decisions.catalogue.readable import unreadable
+from serving.decisions.catalogue.wording import is_locale
 
-MOST_UPPER = 0.7
-SHOUTED_LETTERS = 20
 _PLACEHOLDER = re.compile(r"\{\w*\}")
-_LOCALE = re.compile(r"[a-zA-Z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_EMPTY_LINK = re.compile(r"\b(click here|hier klicken|read more)\b", re.IGNORECASE)
 
 
 class PublishStatus(TypedAction):
@@ -47,7 +44,7 @@ class PublishStatus(TypedAction):
     def faults(self, situation: Situation) -> Iterator[Fault]:
         """Yield what is wrong with the words: their language, and what a screen reader can't tell."""
         wanted = situation.locale.partition("-")[0].lower()
-        if not _LOCALE.fullmatch(self.locale):
+        if not is_locale(self.locale):
             yield Fault("/locale", "not_a_locale", "it should be a BCP 47 tag such as en-US")
         elif self.locale.partition("-")[0].lower() not in {
             wanted,
@@ -72,19 +69,10 @@ class PublishStatus(TypedAction):
 
 def text_faults(pointer: str, text: str) -> Iterator[Fault]:
     """Yield what keeps people from understanding *text*, those who hear it read out too."""
-    if not text.strip():
-        yield Fault(pointer, "empty", "the text says nothing")
+    for code, fault in unreadable(text):
+        yield Fault(pointer, code, fault)
     if _PLACEHOLDER.search(text):
         yield Fault(pointer, "placeholder_left", "a placeholder was not filled")
-    if any(unicodedata.category(one) in {"Cc", "Co", "Cs"} and one not in "\n\t" for one in text):
-        yield Fault(pointer, "control_characters", "the text holds characters that nobody can read")
-    letters = [one for one in text if one.isalpha()]
-    if len(letters) >= SHOUTED_LETTERS and sum(one.isupper() for one in letters) / len(letters) > MOST_UPPER:
-        yield Fault(
-            pointer, "all_capitals", "capitals throughout are hard to read, and some readers spell them"
-        )
-    if _EMPTY_LINK.search(text):
-        yield Fault(pointer, "empty_link_text", "a link's words should say where it leads")
 
 
 def message_values(situation: Situation) -> dict[str, str]:

@@ -19,9 +19,8 @@ from serving.actions.types.base import (
     ends_faults,
     starts_faults,
 )
-from serving.actions.types.pricing import list_price, price_faults
-
-MOST_TRIAL_DAYS = 90
+from serving.actions.types.pricing import asked, price_faults
+from serving.decisions.catalogue.parameters import MOST_TRIAL_DAYS
 
 
 class StartTrialOrUpgrade(TypedAction):
@@ -50,8 +49,8 @@ class StartTrialOrUpgrade(TypedAction):
     def draft(cls, situation: Situation) -> Self:
         """Return a trial of the next plan if the action has `trial_days`, else the upgrade."""
         plan = situation.plan
-        following = situation.catalogue.next_plan(plan.key)
-        if following is None:
+        offer = asked(situation)
+        if offer is None:
             raise DraftError(f"no plan is above {plan.key!r}")
         days = situation.parameter("trial_days", 0)
         return cls(
@@ -60,8 +59,8 @@ class StartTrialOrUpgrade(TypedAction):
             action_key=situation.action.key,
             mode="trial" if days else "upgrade",
             plan_from=plan.key,
-            plan_to=following.key,
-            price=situation.money(list_price(following.key, situation) * (1.0 - situation.discount)),
+            plan_to=offer.item,
+            price=situation.money(offer.price),
             starts_at=situation.now,
             trial_ends_at=situation.now + dt.timedelta(days=days) if days else None,
             auto_revert=bool(days),

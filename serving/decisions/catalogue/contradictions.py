@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
+from serving.decisions.catalogue.parameters import parameter_faults
 from serving.decisions.catalogue.pricing_faults import price_faults
 from serving.decisions.catalogue.wording_faults import wording_faults
 
@@ -131,7 +132,7 @@ def _parts_faults(bundle: Bundle, parts: list[AddOn], catalogue: Catalogue) -> I
 def _action_faults(catalogue: Catalogue) -> Iterator[str]:
     for action in catalogue.actions:
         who = f"action {action.key!r}"
-        yield from (f"{who}: {fault}" for fault in action.contradictions())
+        yield from (f"{who}: {fault}" for fault in (*action.contradictions(), *parameter_faults(action)))
         yield from (f"{who} requires plan {key!r}, which is not in the catalogue"
                     for key in action.requires.plans if key not in catalogue.plans_by_key)  # fmt: skip
         if catalogue.regions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Final
 
 _WITHOUT: Final = frozenset(
@@ -19,6 +20,7 @@ def minor_digits(currency: str) -> int:
     return 0 if currency in _WITHOUT else 3 if currency in _WITH_THREE else 2
 
 
+@lru_cache(maxsize=8192)
 def to_minor(amount: float, currency: str) -> int:
     """Return *amount* of the currency's main unit in its smallest one, rounded half to even."""
     digits = minor_digits(currency)
@@ -26,6 +28,7 @@ def to_minor(amount: float, currency: str) -> int:
     return int(rounded.scaleb(digits))
 
 
+@lru_cache(maxsize=8192)
 def from_minor(amount: int, currency: str) -> float:
     """Return *amount* of the currency's smallest unit in its main one."""
     return float(Decimal(amount).scaleb(-minor_digits(currency)))

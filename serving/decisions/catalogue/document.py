@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,9 @@ from serving.decisions.catalogue.offerings import AddOn, Bundle, Plan
 from serving.decisions.catalogue.prices import PriceBand
 from serving.decisions.catalogue.vocabulary import BlastRadius, CatalogueValue
 from serving.decisions.catalogue.wording import Disclosure, Template, in_locale, speaks
+
+MEMORY: Final = 4096
+"""Answers that a catalogue remembers; accounts differ in few regions and languages."""
 
 
 class ContradictionsError(ValueError):
@@ -102,6 +105,15 @@ class Catalogue(CatalogueValue):
         return {action.key: action for action in self.actions}
 
     @cached_property
+    def _words_missing(self) -> dict[tuple[str, str | None, str], tuple[str, ...]]:
+        return {}
+
+    @cached_property
+    def _bands(self) -> dict[str, list[PriceBand]]:
+        return {item: [band for band in self.price_bands if band.item == item]
+                for item in {band.item for band in self.price_bands}}  # fmt: skip
+
+    @cached_property
     def _templates(self) -> dict[str, Template]:
         return {template.key: template for template in self.templates}
 
@@ -116,7 +128,7 @@ class Catalogue(CatalogueValue):
 
     def price_band(self, item: str, region: str | None) -> PriceBand | None:
         """Return the band of *item* in *region*: the region's own, else the one for all; None if there is none."""
-        bands = [band for band in self.price_bands if band.item == item]
+        bands = self._bands.get(item, ())
         own = next((band for band in bands if region in band.regions), None)
         return own or next((band for band in bands if not band.regions), None)
 
@@ -130,6 +142,15 @@ class Catalogue(CatalogueValue):
 
     def words_missing(self, action: Action, region: str | None, locale: str) -> tuple[str, ...]:
         """Return the keys of what must go with *action* in *region* and has no words that may be used for *locale*."""
+        asked = (action.key, region, locale)
+        known = self._words_missing.get(asked)
+        if known is None:
+            if len(self._words_missing) >= MEMORY:
+                self._words_missing.clear()
+            known = self._words_missing[asked] = self._without_words(action, region, locale)
+        return known
+
+    def _without_words(self, action: Action, region: str | None, locale: str) -> tuple[str, ...]:
         due: list[Disclosure | Template] = [one for one in self.disclosures if one.goes_with(action, region)]
         if action.template is not None:
             due.append(self._templates[action.template])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
+from serving.decisions.catalogue.readable import unreadable
 from serving.decisions.catalogue.vocabulary import EVERY_TEMPLATE_VALUE, TEMPLATE_VALUES
-from serving.decisions.catalogue.wording import placeholders
+from serving.decisions.catalogue.wording import is_locale, placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from serving.decisions.catalogue.actions import Action
     from serving.decisions.catalogue.document import Catalogue
     from serving.decisions.catalogue.wording import Template
+
+
+_PLACEHOLDER: Final = re.compile(r"\{\w*\}")
 
 
 def values_for(action: Action) -> frozenset[str]:
@@ -44,7 +49,11 @@ def wording_faults(catalogue: Catalogue) -> Iterator[str]:
 def _locale_faults(who: str, texts: dict[str, str], catalogue: Catalogue) -> Iterator[str]:
     if catalogue.default_locale not in texts:
         yield f"{who} has no words in the default locale {catalogue.default_locale!r}"
-    yield from (f"{who} is empty in {locale!r}" for locale, text in texts.items() if not text.strip())
+    for locale, text in texts.items():
+        if not is_locale(locale):
+            yield f"{who}: {locale!r} is no language tag such as en-US"
+        for code, fault in unreadable(_PLACEHOLDER.sub("1", text)):
+            yield f"{who} is empty in {locale!r}" if code == "empty" else f"{who} in {locale!r}: {fault}"
 
 
 def _template_faults(template: Template, catalogue: Catalogue) -> Iterator[str]:

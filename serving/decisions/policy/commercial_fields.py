@@ -59,8 +59,9 @@ def _not_beside_plan(view: ActionView) -> tuple[str, ...]:
     bundle, plan = view.bundle, view.frame.text("plan")
     if bundle is None:
         return ()
-    parts = (bundle, *(view.catalogue.add_ons_by_key[key] for key in bundle.add_ons))
-    return tuple(part.key for part in parts if part.plans and plan not in part.plans)
+    plans = {bundle.key: bundle.plans}
+    plans |= {key: view.catalogue.add_ons_by_key[key].plans for key in bundle.add_ons}
+    return tuple(key for key, beside in plans.items() if beside and plan not in beside)
 
 
 def _words_missing(view: ActionView) -> tuple[str, ...]:

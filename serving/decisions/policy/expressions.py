@@ -17,7 +17,7 @@ from serving.decisions.policy.cel_library import compile_cel
 from serving.errors import PolicyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from serving.decisions.policy.field import Field, Value
 
@@ -42,9 +42,10 @@ class Expression:
     Attributes:
         source: As it was written.
         names: The fields that it reads, in alphabetical order.
+        pick: Picks their values out of all; equal picks have equal answers.
     """
 
-    __slots__ = ("_known", "_pick", "_program", "names", "source")
+    __slots__ = ("_known", "_program", "names", "pick", "source")
 
     def __init__(self, source: str, owner: str, fields: Mapping[str, Field]) -> None:
         """Compile *source*; *owner* names it in errors.
@@ -59,7 +60,7 @@ class Expression:
         self.source = source
         self._known: dict[Any, bool] = {}
         self.names: tuple[str, ...] = tuple(self._program.variables())
-        self._pick = operator.itemgetter(*self.names) if self.names else len
+        self.pick: Callable[[Any], Any] = operator.itemgetter(*self.names) if self.names else _nothing
         unknown = [name for name in self.names if name not in fields]
         if unknown:
             raise PolicyError(f"{owner}: no such field: {', '.join(unknown)}, in {source!r}")
@@ -69,7 +70,7 @@ class Expression:
 
     def holds(self, values: Mapping[str, Value]) -> bool:
         """Return whether the expression is true for *values* of its fields; an error in it is no."""
-        key = self._pick(values)
+        key = self.pick(values)
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= MEMORY:
@@ -111,6 +112,10 @@ class Expression:
                 raise PolicyError(
                     f"{owner}: {self.source!r} is {result!r} for {context}, and should be true or false"
                 )
+
+
+def _nothing(_values: Any) -> None:  # noqa: ANN401 -- as an itemgetter
+    """Pick nothing: the expression reads no field."""
 
 
 def _samples(field: Field, source: str, *, null: bool) -> list[Value]:

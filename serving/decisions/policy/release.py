@@ -113,9 +113,7 @@ class ReleaseWindow(_Value):
         if not self._is_open_at(frame.now, zone):
             return None
         ends = [
-            edge
-            for edge in self._edges(frame.now, zone, "until_hour")
-            if not self._hours_hold(edge, zone)
+            edge for edge in self._edges(frame.now, zone, "until_hour") if not self._hours_hold(edge, zone)
         ]
         ends += [one.begins_at for one in self.freezes if one.begins_at > frame.now]
         return min(ends).astimezone(dt.UTC) if ends else None

@@ -6,9 +6,7 @@ show any other; what such a rule reads are fields that know the policy's own sec
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from serving.decisions.policy.document import Missing, PolicyDocument, Rule
@@ -16,6 +14,7 @@ from serving.decisions.policy.exceptions import ExceptionBook
 from serving.decisions.policy.field import Field
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
 
     from serving.decisions.catalogue import Action, Catalogue
@@ -30,37 +29,22 @@ MOST_OFF: Final = "contract_discount_max"
 REGION_RULE: Final = "region_pinned"
 
 
-@dataclass(frozen=True, slots=True)
-class SectionRule:
-    """A rule that stands for an entry of a section.
-
-    Attributes:
-        rule: The rule.
-        only_if: A field of the account of kind `texts`; where it is empty, the rule is kept without a look.
-    """
-
-    rule: Rule
-    only_if: str | None = None
-
-
-def section_rules(document: PolicyDocument) -> Iterator[SectionRule]:
+def section_rules(document: PolicyDocument) -> Iterator[Rule]:
     """Yield a rule for each entry of the sections of *document*."""
     if document.regions.allowed:
-        yield SectionRule(
-            Rule(
-                id=REGION_RULE,
-                stage="identity_and_freshness",
-                require=f"account_region in {json.dumps(list(document.regions.allowed))}",
-                reason_code="region_not_allowed",
-                text="Nothing is decided here about accounts in {account_region}",
-                missing=Missing(
-                    reason_code="region_unknown",
-                    text="Only accounts of some regions are decided about here, and the account's is not known",
-                ),
-            )
+        yield Rule(
+            id=REGION_RULE,
+            stage="identity_and_freshness",
+            require=f"account_region in {json.dumps(list(document.regions.allowed))}",
+            reason_code="region_not_allowed",
+            text="Nothing is decided here about accounts in {account_region}",
+            missing=Missing(
+                reason_code="region_unknown",
+                text="Only accounts of some regions are decided about here, and the account's is not known",
+            ),
         )
     for window in document.release_windows:
-        rule = Rule(
+        yield Rule(
             id=window.id,
             stage="contact_policy",
             covers=window.covers,
@@ -68,10 +52,9 @@ def section_rules(document: PolicyDocument) -> Iterator[SectionRule]:
             reason_code="outside_release_window",
             text=f"It is not the time for it to go out; the next time is: {{{opens_field(window.id)}}}",
         )
-        yield SectionRule(rule, CLOSED)
     for one in document.exceptions:
         if one.forbid:
-            rule = Rule(
+            yield Rule(
                 id=one.id,
                 stage="commercial_policy",
                 covers=one.covers,
@@ -79,7 +62,6 @@ def section_rules(document: PolicyDocument) -> Iterator[SectionRule]:
                 reason_code="contract_exception",
                 text=one.sentence.replace("{", "{{").replace("}", "}}"),
             )
-            yield SectionRule(rule, FORBIDDEN)
 
 
 def opens_field(window: str) -> str:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.serving.ledger.conftest import ledger, ledger_url, postgres_url
+from tests.serving.ledger.conftest import ledger, ledger_url
 
-__all__ = ["ledger", "ledger_url", "postgres_url"]
+__all__ = ["ledger", "ledger_url"]

@@ -65,7 +65,7 @@ async def test_a_process_killed_at_any_step_of_apply_leaves_all_or_nothing(tmp_p
 
 
 async def test_a_process_killed_at_any_step_of_sending_loses_no_effect(tmp_path: Path) -> None:
-    """The next worker goes on once the lease is over; what may have arrived comes again under the same id."""
+    """The next worker goes on once the lease is over; what is in the file already does not come again."""
     files = {step: tmp_path / step / "effects.jsonl" for step in SEND_STEPS}
     ledgers = {step: await opened(tmp_path / step) for step in SEND_STEPS}
     for step, ledger in ledgers.items():
@@ -86,7 +86,5 @@ async def test_a_process_killed_at_any_step_of_sending_loses_no_effect(tmp_path:
         ahead[0] = LEASE_SECONDS + 1
         await worker.drain()
         assert (await ledger.look(outbox.counts))["delivered"] == 1, step
-        events = [json.loads(line) for line in files[step].read_text().splitlines()]
-        assert len({event["id"] for event in events}) == 1
-        assert len(events) == (1 if step == "claimed" else 2), step
+        assert len(files[step].read_text().splitlines()) == 1, step
         await ledger.close()

@@ -69,8 +69,8 @@ def test_shares_that_can_not_be_are_refused(content: dict[str, float]) -> None:
 
 ACTIONS = catalogue(
     action("guide", playbook="value_unlock", priors={"retain": {"mean": 0.1, "sd": 0.02}}),
-    action("call", playbook="recovery", channel="internal", priors={"retain": {"mean": 0.05, "sd": 0.01}},
-           levers={"season": 9.0}),
+    action("call", type="annotate_account", playbook="recovery", channel="internal",
+           priors={"retain": {"mean": 0.05, "sd": 0.01}}, levers={"season": 9.0}),
     upgrade(playbook="value_unlock", priors={"expand": {"mean": 0.01, "sd": 0.1}}),
 )  # fmt: skip
 
@@ -167,7 +167,8 @@ def test_an_account_without_any_draw_has_a_chance_of_one() -> None:
 
 
 DISCOUNT = action(
-    "offer", channel="internal", priors={"retain": {"mean": 0.4, "sd": 0.02}}, parameters={"discount_ratio": 0.05}
+    "offer", type="annotate_account", channel="internal", priors={"retain": {"mean": 0.4, "sd": 0.02}},
+    parameters={"discount_ratio": 0.05},
 )  # fmt: skip
 
 

@@ -114,6 +114,37 @@ def test_a_sound_catalogue_has_no_fault() -> None:
             {"actions": [action(type="propose_offer_within_bands", parameters={"discount_ratio": 2})]},
             "discount_ratio must be at least 0 and under 1",
         ),
+        (
+            {"actions": [action(type="start_trial_or_upgrade", parameters={"trial_days": 91})]},
+            "parameter 'trial_days' should be a whole number from 0 to 90, not 91",
+        ),
+        ({"actions": [action(parameters={"guide": "http://x.example"})]}, "begins with https://"),
+        ({"actions": [action(channel="phone")]}, "a guide goes by email or in_app, and not by phone"),
+        ({"actions": [action(type="create_bundle_within_policy")]}, "names no bundle"),
+        (
+            {"actions": [action(type="annotate_account", parameters={"note": " "})]},
+            "parameter 'note' should be a text of at most 2000 characters, not ' '",
+        ),
+        (
+            {"regions": ["eu"], "actions": [action(regions=["mars"])]},
+            "is for region 'mars', which is none of the catalogue's",
+        ),
+        (
+            {"price_bands": [{**BAND, "list_factor": 0.5}]},
+            "plan 'team' sells for 50, outside its band of 80 to 120",
+        ),
+        (
+            {"templates": [{"key": "t", "texts": {"en-US": "Please click here for {plan}."}}]},
+            "template 't' in 'en-US': a link's words should say where it leads",
+        ),
+        (
+            {"disclosures": [{"key": "d", "texts": {"en-US": "IT RENEWS FOR THE SAME TERM."}}]},
+            "disclosure 'd' in 'en-US': capitals throughout",
+        ),
+        (
+            {"disclosures": [{"key": "d", "texts": {"en-US": "It renews.", "english": "It renews."}}]},
+            "disclosure 'd': 'english' is no language tag such as en-US",
+        ),
     ],
 )  # fmt: skip
 def test_each_contradiction_is_found_by_name(changes: dict[str, Any], says: str) -> None:

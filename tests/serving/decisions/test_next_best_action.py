@@ -175,7 +175,7 @@ def test_the_order_of_the_catalogue_does_not_matter(one: DecisionFrame, order: l
     """Actions and plans in another order give the same decision, id and all."""
     actions = [
         action(), upgrade(), action("twin"),
-        action("call", channel="phone", cost=40.0, requires={"during_incident": True}),
+        action("call", type="schedule_success_call", channel="phone", cost=40.0, requires={"during_incident": True}),
     ]  # fmt: skip
     straight = document(*actions)
     shuffled = {**document(*(actions[index] for index in order)), "plans": straight["plans"][::-1]}

@@ -30,7 +30,9 @@ BAND = {"item": "team", "floor": 80, "ceiling": 120}
 WORDS = {"key": "renewal", "texts": {"en-US": "It renews.", "de-DE": "Es wird verlängert."}}
 
 
-def sold(*, parts: list[dict[str, Any]] | None = None, bundle: dict[str, Any] | None = None) -> dict[str, Any]:
+def sold(
+    *, parts: list[dict[str, Any]] | None = None, bundle: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return changes to a catalogue: it sells a bundle of two add-ons, with these *parts* or *bundle* details."""
     pack = {"key": "pack", "name": "Pack", "add_ons": ["sso", "log"], **(bundle or {})}
     return {"add_ons": parts or ADD_ONS, "bundles": [pack]}
@@ -55,7 +57,7 @@ def found(
     return "passes" if fault is None else str(fault.policy_rule)
 
 
-CASES = [
+CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("plan_entitled", action(requires={"plans": ["team"]}), {}, {}, {"plan": "business"}),
     ("enough_seats", action(requires={"seats_min": 20}), {}, {}, {"seats": 19}),
     ("incident_known", action(), {}, {}, {"incident_active": None}),
@@ -95,7 +97,7 @@ def test_one_fact_of_the_account_makes_the_difference(
 def test_one_fact_of_the_catalogue_makes_the_difference(
     rule: str, one: dict[str, Any], good: dict[str, Any], bad: dict[str, Any]
 ) -> None:
-    """An account that pays a tenth less than the list price and reads French passes with the one and not with the other."""
+    """Who pays a tenth less than the list price and reads French passes with the one and not with the other."""
     account = {"discount_ratio": 0.1, "locale": "fr-FR", "seats": 15}
     assert found(one, good, account) == "passes"
     assert found(one, bad, account) == rule
@@ -147,7 +149,9 @@ def test_every_rule_of_the_packaged_policy_has_a_case_in_which_it_stops_an_actio
 
 def with_sections(**sections: Any) -> Policy:
     """Return the packaged policy with other *sections*."""
-    return Policy(PolicyDocument.model_validate({**load_policy().model_dump(mode="json"), **sections}), FIELDS)
+    return Policy(
+        PolicyDocument.model_validate({**load_policy().model_dump(mode="json"), **sections}), FIELDS
+    )
 
 
 def exception(**changes: Any) -> dict[str, Any]:
@@ -180,17 +184,25 @@ BEFORE, AFTER = "2026-03-02T11:59:00Z", "2026-03-02T12:01:00Z"
         ("passes", {"ends_at": BEFORE}),
     ],
 )
-def test_an_exception_forbids_what_it_covers_to_whom_and_when_it_says(rule: str, changes: dict[str, Any]) -> None:
+def test_an_exception_forbids_what_it_covers_to_whom_and_when_it_says(
+    rule: str, changes: dict[str, Any]
+) -> None:
     """Accounts, plans, segments, actions and times all have to fit, and the refusal bears the exception's id."""
     assert found(upgrade(), {}, policy=with_sections(exceptions=[exception(**changes)])) == rule
 
 
 def test_an_exception_is_refused_with_its_contract_and_fails_closed() -> None:
     """The sentence names the contract; an account whose segment is not known may be the one that is meant."""
-    policy = with_sections(exceptions=[exception(accounts=[], segments=["bank"], ends_at="2026-12-31T00:00:00Z")])
+    policy = with_sections(
+        exceptions=[exception(accounts=[], segments=["bank"], ends_at="2026-12-31T00:00:00Z")]
+    )
     assert found(upgrade(), {}, {"segment": None}, policy) == "acme_says"
     plans = Catalogue.model_validate(document(upgrade()))
-    fault = policy.about(frame(features={"segment": "bank"}), plans).about(plans.actions[0]).first_fault(RULE_STAGES)
+    fault = (
+        policy.about(frame(features={"segment": "bank"}), plans)
+        .about(plans.actions[0])
+        .first_fault(RULE_STAGES)
+    )
     assert fault is not None
     assert (fault.stage, fault.rule) == ("commercial_policy", "contract_exception")
     assert fault.text == "No {offers} (contract MSA-1, until 2026-12-31T00:00:00+00:00)"

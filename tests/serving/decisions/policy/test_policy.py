@@ -140,17 +140,11 @@ def test_a_policy_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         load_policy(tmp_path / "none.yaml")
 
 
-def test_the_packaged_policy_passes_its_own_cases_and_every_rule_has_one() -> None:
-    """No rule is without a case in which it stops an action."""
+def test_the_packaged_policy_passes_its_own_cases() -> None:
+    """Every case comes out as it says; `test_commercial_rules` sees that no rule is without one."""
     outcomes = list(run_cases(load_cases(PACKAGED_CASES), POLICY, PACKAGED, FIELDS))
+    assert len(outcomes) > 60
     assert [outcome for outcome in outcomes if not outcome.ok] == []
-    stopped = {outcome.found for outcome in outcomes}
-    silent = [one.rule.id for one in POLICY.rules if one.rule.reason_code not in stopped]
-    assert silent == [
-        "plan_entitled",
-        "enough_seats",
-        "incident_known",
-    ]  # the packaged catalogue can't break these
 
 
 @settings(max_examples=200, deadline=None)

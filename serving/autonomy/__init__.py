@@ -1,0 +1,1 @@
+"""How actions rise and fall on the ladder of autonomy: weekly figures from the ledger, and the rule about them."""
