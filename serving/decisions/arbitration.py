@@ -16,7 +16,7 @@ from serving.decisions.policy.stages import ARBITRATION_STAGE
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from serving.decisions.arms import Arm
     from serving.decisions.candidates import Candidate
@@ -74,26 +74,27 @@ def arbitrate(
 
     Args:
         candidates: Actions that all rules allow, none of them held out.
-        policy: Its arms, salt and remedies.
+        policy: Its arms and salt.
         account_id: Whose lot is drawn.
         arm: The account's arm.
         now: Time of the decision.
     """
-    behind = _behind_remedies(candidates, policy)
-    left = [one for one in candidates if one.key not in behind]
     if arm == "random_eligible":
-        drawn = _drawn(left, policy, account_id, now)
-        ranked = [one for one in left if one.key == drawn]
-        text = "The account's arm draws among all that is allowed, and drew " + (
-            "nothing" if drawn == NOTHING else "another action"
-        )
-        lost = {one.key: Refusal(one.key, ARBITRATION_STAGE, "not_drawn", text) for one in left}
+        drawn = _drawn(candidates, policy, account_id, now)
+        ranked = [one for one in candidates if one.key == drawn]
+        came = "nothing" if drawn == NOTHING else "another action"
+        code, text = "not_drawn", f"The account's arm draws among all that is allowed, and drew {came}"
     else:
-        ranked = sorted(filter(_TAKES[arm], left), key=_RANKS[arm])
-        lost = {}
+        ranked = sorted(filter(_TAKES[arm], candidates), key=_RANKS[arm])
+        code, text = (
+            "not_worth_by_propensity",
+            "The account's arm goes by propensity, and by that it does not pay",
+        )
     kept = {one.key for one in ranked}
     refused = [
-        one.refusal or behind.get(one.key) or lost[one.key] for one in candidates if one.key not in kept
+        one.refusal or Refusal(one.key, ARBITRATION_STAGE, code, text)
+        for one in candidates
+        if one.key not in kept
     ]
     return Outcome(tuple(ranked), tuple(refused))
 
@@ -103,7 +104,7 @@ def chances(candidates: Sequence[Candidate], policy: Policy) -> dict[str, float]
 
     Args:
         candidates: Actions that all rules allow, held out or not.
-        policy: Its holdouts, arms and remedies.
+        policy: Its holdouts and arms.
     """
     found = dict.fromkeys((one.key for one in candidates), 0.0)
     found[NOTHING] = policy.holdouts.share
@@ -117,9 +118,7 @@ def chances(candidates: Sequence[Candidate], policy: Policy) -> dict[str, float]
         for is_held, share in zip(held, drawn.values(), strict=True):
             weight *= share if is_held else 1.0 - share
         out = {name for name, is_held in zip(drawn, held, strict=True) if is_held}
-        there = [one for one in candidates if one.proposal.action.playbook not in out]
-        behind = _behind_remedies(there, policy)
-        left = [one for one in there if one.key not in behind]
+        left = [one for one in candidates if one.proposal.action.playbook not in out]
         for arm, share in policy.arms.shares().items():
             for name, chance in _chances_in(arm, left):
                 found[name] += weight * share * chance
@@ -139,25 +138,6 @@ def _drawn(left: Sequence[Candidate], policy: Policy, account_id: str, now: dt.d
     names = [*(one.key for one in left if _in_the_draw(one)), NOTHING]
     salt = policy.holdouts.salt
     return min(names, key=lambda name: policy.arms.lot(salt, account_id, name, now))
-
-
-def _behind_remedies(candidates: Collection[Candidate], policy: Policy) -> dict[str, Refusal]:
-    """Return what falls behind a remedy without discount that stands and has the same aim."""
-    if not policy.document.non_discount_first:
-        return {}
-    remedies: dict[str, Candidate] = {}
-    for one in sorted(candidates, key=lambda one: one.proposal.rank_key):
-        if _stands(one) and not one.proposal.drafted_by and not one.proposal.action.gives_discount:
-            remedies.setdefault(one.appraisal.aim, one)
-    behind = {}
-    for one in candidates:
-        remedy = remedies.get(one.appraisal.aim)
-        if remedy is not None and one.proposal.action.gives_discount:
-            text = f"{remedy.proposal.action.title}, which needs no discount, comes first"
-            behind[one.key] = Refusal(
-                one.key, ARBITRATION_STAGE, "non_discount_first", text, safer_alternative=remedy.key
-            )
-    return behind
 
 
 def _stands(one: Candidate) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from serving.decisions.autonomy import effective_level, ladder_fault
 from serving.decisions.capping import cap_fault, drafted_by, wanted_uses
-from serving.decisions.decision import Proposal, Refusal, utc_text
+from serving.decisions.decision import Proposal, Refusal
+from serving.decisions.fitting import rejected, unmet_condition
 from serving.decisions.holdouts import GLOBAL
 from serving.decisions.policy.stages import (
     BUDGET_STAGE,
@@ -17,6 +18,7 @@ from serving.decisions.policy.stages import (
     RULE_STAGES,
     VALUE_STAGE,
 )
+from serving.decisions.remedies import behind_remedy
 from serving.decisions.value import Appraisal, appraise, details
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def consider(
     rules = check.about(action)
     fault = (
         rules.first_fault(_BEFORE_CONDITIONS)
-        or _rejected(frame, action)
+        or rejected(frame, action)
         or unmet_condition(frame, action)
         or rules.first_fault(_AFTER_CONDITIONS)
     )
@@ -86,8 +88,10 @@ def consider(
     if isinstance(appraisal, Refusal):
         return appraisal
     autonomy = policy.document.autonomy
-    stop = cap_fault(frame, wanted, action, BUDGET_STAGE) or ladder_fault(
-        autonomy, frame.autonomy, frame.surface, action.key
+    stop = (
+        cap_fault(frame, wanted, action, BUDGET_STAGE)
+        or behind_remedy(frame, catalogue, policy, check, action, appraisal.aim)
+        or ladder_fault(autonomy, frame.autonomy, frame.surface, action.key)
     )
     if stop is not None:
         return _by_value(action, appraisal) or stop
@@ -121,7 +125,7 @@ def held_out(held: Collection[str], action: Action, fault: Refusal | None) -> Re
 
 
 def standing(frame: DecisionFrame, catalogue: Catalogue, policy: Policy, action: Action) -> Refusal | None:
-    """Return how *action* falls by itself, or None if it stands; other actions and control arms play no part."""
+    """Return how *action* falls, or None if it stands, whether or not others are worth more; arms play no part."""
     outcome = consider(frame, catalogue, policy, policy.about(frame, catalogue), action)
     fault = outcome if isinstance(outcome, Refusal) else outcome.refusal
     return held_out(policy.holdouts.of(frame.account_id), action, fault) or fault
@@ -129,30 +133,6 @@ def standing(frame: DecisionFrame, catalogue: Catalogue, policy: Policy, action:
 
 def _by_value(action: Action, appraisal: Appraisal) -> Refusal | None:
     return None if appraisal.fault is None else Refusal(action.key, VALUE_STAGE, *appraisal.fault)
-
-
-def _rejected(frame: DecisionFrame, action: Action) -> Refusal | None:
-    """Return that the account has rejected *action* lately, or None."""
-    until = frame.rejected.get(action.key)
-    if until is None or until <= frame.now:
-        return None
-    text = f"The account rejected it; it is not proposed again before {utc_text(until)}"
-    return Refusal(action.key, CONDITIONS_STAGE, "rejected_recently", text)
-
-
-def unmet_condition(frame: DecisionFrame, action: Action) -> Refusal | None:
-    """Return why the catalogue's own conditions of *action* (a limit that is near, risk) don't hold, or None."""
-    for condition in action.requires.all:
-        value = frame.number(condition.feature)
-        if not condition.holds(value):
-            shown = "not known" if value is None else f"{value:.4g}"
-            return Refusal(action.key, CONDITIONS_STAGE, "condition", f"Needs {condition}; it is {shown}")
-    if action.requires.any and not any(
-        condition.holds(frame.number(condition.feature)) for condition in action.requires.any
-    ):
-        wanted = ", or ".join(str(condition) for condition in action.requires.any)
-        return Refusal(action.key, CONDITIONS_STAGE, "condition", f"Needs {wanted}")
-    return None
 
 
 def _drivers(frame: DecisionFrame, action: Action) -> tuple[dict[str, Any], ...]:

@@ -7,6 +7,7 @@ of the decision frame, so that a decision remains a pure function; `serving.caps
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
@@ -82,7 +83,7 @@ class Cap(BaseModel):
             raise ValueError(f"cap {self.id!r} names a dimension twice in `per`")
         return self
 
-    @property
+    @cached_property
     def limit_units(self) -> int:
         """The limit as it is counted: actions, minutes, or money in minor units."""
         return whole_units(self.unit, self.limit)
@@ -92,7 +93,7 @@ class Cap(BaseModel):
         """Length of the window."""
         return round(self.window_days * DAY_SECONDS)
 
-    @property
+    @cached_property
     def by_cohort(self) -> bool:
         """Whether groups of accounts are counted apart."""
         return any(name in self.per for name in COHORTS)
@@ -103,6 +104,8 @@ class Cap(BaseModel):
         Raises:
             ValueError: Groups of accounts are counted apart, and it is not said which the account belongs to.
         """
+        if not self.per:
+            return self.id
         values = {
             "channel": action.channel, "action": action.key, "playbook": action.playbook or "", "account": account_id,
         }  # fmt: skip
@@ -112,7 +115,12 @@ class Cap(BaseModel):
                     f"cap {self.id!r} counts by {', '.join(COHORTS)}, and the account's are not given"
                 )
             values |= {"region": quote(cohort.region, safe=""), "segment": quote(cohort.segment, safe="")}
-        return SEPARATOR.join([self.id, *(values[name] for name in DIMENSIONS if name in self.per)])
+        return SEPARATOR.join([self.id, *[values[name] for name in self._in_order]])
+
+    @cached_property
+    def _in_order(self) -> tuple[Dimension, ...]:
+        """What is counted apart, in the order of a key."""
+        return tuple(name for name in DIMENSIONS if name in self.per)
 
     def amount(self, action: Action) -> int:
         """Return how much *action* uses, as it is counted."""

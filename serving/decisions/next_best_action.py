@@ -19,6 +19,7 @@ from serving.decisions.capping import reservation
 from serving.decisions.decision import Decision, Proposal, Refusal
 from serving.decisions.frame_json import frame_json
 from serving.decisions.local_time import quiet_from
+from serving.decisions.remedies import NON_DISCOUNT_FIRST
 
 if TYPE_CHECKING:
     from serving.decisions.catalogue import Catalogue
@@ -113,6 +114,9 @@ def _basis(frame: DecisionFrame, winner: Proposal | None) -> Basis:
 
 def _with_alternative(refusal: Refusal, proposals: list[Proposal], policy: Policy) -> Refusal:
     """Return *refusal* with the best of the standing actions that its rule points to."""
+    if refusal.rule == NON_DISCOUNT_FIRST:
+        remedy = next((one.action.key for one in proposals if not one.action.gives_discount), None)
+        return dataclasses.replace(refusal, safer_alternative=remedy)
     safer = None if refusal.policy_rule is None else policy.safer_alternatives(refusal.policy_rule)
     if safer is None:
         return refusal
@@ -143,6 +147,8 @@ def _valid_until(
         quiet = quiet_from(frame)
         if quiet is not None:
             ends.append(quiet)
+    if winner is not None and (change := policy.changes_at(frame, winner.action)) is not None:
+        ends.append(change)
     return max(frame.now, min(ends))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from serving.decisions.decision import ExpectedValue, Refusal
 from serving.decisions.lift import believed_lifts, why_suppressed
 from serving.decisions.policy.stages import VALUE_STAGE
+from serving.decisions.pricing import discount_of, list_factor, list_price
 
 if TYPE_CHECKING:
     from serving.decisions.catalogue import Action, Catalogue
@@ -42,13 +43,15 @@ def extra_mrr(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> flo
         return None if mrr is None else rule.share * mrr
     current = catalogue.plans_by_key[frame.text("plan") or ""]
     seats = int(frame.number("seats") or 0)
-    discount = min(1.0, max(0.0, frame.number("discount_ratio") or 0.0))
+    discount, region = discount_of(frame), frame.text("region")
     if rule.rule == "seats":
-        return seats_to_add(frame, catalogue, action) * current.price_per_seat * (1.0 - discount)
+        price = current.price_per_seat * list_factor(catalogue, current.key, region)
+        return seats_to_add(frame, catalogue, action) * price * (1.0 - discount)
     following = catalogue.next_plan(current.key)
     if following is None:
         return None
-    return max(0.0, following.list_mrr(seats) - current.list_mrr(seats)) * (1.0 - discount)
+    prices = [list_price(catalogue, plan.key, seats, region) for plan in (following, current)]
+    return max(0.0, prices[0] - prices[1]) * (1.0 - discount)
 
 
 def details(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> dict[str, Any]:
@@ -159,7 +162,7 @@ def expected_discount(frame: DecisionFrame, action: Action, mrr: float, retain: 
     offered, months = action.parameters.get("discount_ratio"), action.parameters.get("term_months", MONTHS)
     if not isinstance(offered, int | float) or not isinstance(months, int | float):
         return 0.0
-    paid = 1.0 - min(1.0, max(0.0, frame.number("discount_ratio") or 0.0))
+    paid = 1.0 - discount_of(frame)
     share = 0.0 if paid <= 0 else max(0.0, 1.0 - (1.0 - offered) / paid)
     staying = min(1.0, max(0.0, 1.0 - frame.churn_within_window + retain.mean))
     return share * mrr * min(MONTHS, max(0.0, months)) * staying

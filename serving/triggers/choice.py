@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from serving.decisions.autonomy import effective_level, may_apply
+from serving.decisions.candidates import standing
 from serving.decisions.next_best_action import decide
+from serving.decisions.remedies import NON_DISCOUNT_FIRST
 from serving.triggers.workflow import APPLIED, NOTHING, TASKED, Workflow, done_within
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ DONE_LATELY: Final = "done_lately"
 BUDGET_USED_UP: Final = "budget_used_up"
 NOT_UNATTENDED: Final = "not_unattended"
 UNATTENDED: Final = "unattended"
-NON_DISCOUNT_FIRST: Final = "non_discount_first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,8 @@ def choose(
 
 
 def _behind_a_remedy(frame: DecisionFrame, winner: Proposal, rules: Rules) -> Refusal | None:
-    """Return why a discount waits: outside the step's actions, a remedy without one stands; else None."""
+    """Return why a discount waits: outside the step's actions, a remedy without one fits; else None."""
     if not (winner.action.gives_discount and rules.policy.document.non_discount_first):
         return None
-    refused = decide(frame, rules.catalogue, rules.policy).refused
-    return next(
-        (one for one in refused if one.action == winner.action.key and one.rule == NON_DISCOUNT_FIRST), None
-    )
+    fault = standing(frame, rules.catalogue, rules.policy, winner.action)
+    return fault if fault is not None and fault.rule == NON_DISCOUNT_FIRST else None

@@ -118,6 +118,9 @@ class Policy:
             for key in cap.covers.actions
             if key not in known
         ]
+        faults += [
+            f"autonomy names action {key!r}" for key in self.document.autonomy.actions if key not in known
+        ]
         if faults:
             raise PolicyError(
                 f"policy {self.name!r}: {'; '.join(faults)}, which catalogue {catalogue.name!r} lacks"

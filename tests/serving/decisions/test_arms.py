@@ -166,27 +166,6 @@ def test_an_account_without_any_draw_has_a_chance_of_one() -> None:
     }
 
 
-DISCOUNT = action(
-    "offer", type="annotate_account", channel="internal", priors={"retain": {"mean": 0.4, "sd": 0.02}},
-    parameters={"discount_ratio": 0.05},
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("arm", ["full", *CONTROL_ARMS])
-def test_a_discount_waits_while_a_remedy_without_one_stands(arm: Arm) -> None:
-    """In every arm; the refusal points to the remedy. Without one, or if the policy does not ask, it is proposed."""
-    name = account_in(arm)
-    asks, not_asks = policy_of(SHARES, non_discount_first=True), policy_of(SHARES, non_discount_first=False)
-    both = catalogue(action("guide"), DISCOUNT)
-    decision = decide(frame(account_id=name), both, asks)
-    refusal = next(one for one in decision.refused if one.action == "offer")
-    assert (refusal.rule, refusal.safer_alternative) == ("non_discount_first", "guide")
-    for plans, plan in ((catalogue(DISCOUNT), asks), (both, not_asks)):
-        draw = decide(frame(account_id=name), plans, plan).draw
-        assert draw is not None
-        assert draw.chances["offer"] > 0
-
-
 ARMED = policy_of(SHARES)
 LOTTERY = policy_of(Arms(random_eligible=0.3))
 ACCOUNTS = {arm: account_in(arm) for arm in CONTROL_ARMS}
