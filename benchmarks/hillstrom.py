@@ -5,13 +5,14 @@ learner and how far it is believed, the best single e-mail) is chosen on the tra
 customers at once, the same resamples for every learner and seed, so that differences and means over seeds have
 intervals of their own although the halves of different seeds overlap.
 
-    python -m benchmarks.hillstrom [--data DIR] [--out FILE] [--seeds 5]
+    python -m benchmarks.hillstrom [--data DIR] [--out FILE] [--seeds 5] [--first-seed 0]
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import hashlib
 import json
 import os
 import time
@@ -24,6 +25,7 @@ import numpy as np
 from benchmarks import yardsticks
 from benchmarks.hillstrom_page import SINGLE, markdown
 from benchmarks.hillstrom_trial import ACTIONS, OUTCOMES, SETTINGS, SHIPPED, load, not_shrunk, shipped
+from benchmarks.shared_data import ROOT
 from training.evaluation.bootstrap import AccountBootstrap
 from training.evaluation.policy_value import (
     PolicyLog,
@@ -38,7 +40,7 @@ from training.evaluation.uplift_curves import UpliftRows, auuc, qini_coefficient
 from training.heads.uplift.draws import Draws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -132,12 +134,25 @@ def kept_or_run(data: Path, seed: int, outcome: str, keep: Path) -> dict[str, Fi
     return found
 
 
-def run(data: Path, seeds: int, jobs: int, keep: Path) -> dict[str, dict[str, list[Figures]]]:
+def fingerprint() -> str:
+    """Return what changes with the code that makes figures, so that none of other code is taken for finished."""
+    parts = [
+        *(ROOT / "training" / "heads" / "uplift").glob("*.py"),
+        *(ROOT / "training" / "evaluation").glob("*.py"),
+    ]
+    parts += [ROOT / "benchmarks" / f"{name}.py" for name in ("hillstrom", "hillstrom_trial", "yardsticks")]
+    told = hashlib.sha256("".join(yardsticks.available()[1]).encode())
+    for path in sorted(parts):
+        told.update(path.read_bytes())
+    return told.hexdigest()[:12]
+
+
+def run(data: Path, seeds: Sequence[int], jobs: int, keep: Path) -> dict[str, dict[str, list[Figures]]]:
     """Return per outcome and learner the figures of each seed, made by *jobs* processes."""
     results: dict[str, dict[str, list[Figures]]] = {}
     with ProcessPoolExecutor(jobs) as pool:
         tasks = {
-            outcome: [pool.submit(kept_or_run, data, seed, outcome, keep) for seed in range(seeds)]
+            outcome: [pool.submit(kept_or_run, data, seed, outcome, keep) for seed in seeds]
             for outcome in OUTCOMES
         }
         for outcome, asked in tasks.items():
@@ -164,23 +179,30 @@ def main() -> None:
     shared = os.environ.get("KEEPGROW_SHARED_DATA") or root.parent.parent / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(shared), help="folder of the shared data sets")
     parser.add_argument("--out", type=Path, default=root / "results" / "hillstrom.md")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument(
         "--keep",
         type=Path,
         default=Path("build/benchmarks/hillstrom"),
-        help="figures of finished seeds, to go on from",
+        help="figures of finished seeds, to go on from; those of other code are not taken",
     )
     chosen = parser.parse_args()
     notes = yardsticks.available()[1]
     print("\n".join(notes), flush=True)  # noqa: T201 - a script
-    results = run(chosen.data, chosen.seeds, chosen.jobs, chosen.keep)
+    results = run(
+        chosen.data,
+        range(chosen.first_seed, chosen.first_seed + chosen.seeds),
+        chosen.jobs,
+        chosen.keep / fingerprint(),
+    )
     text = markdown(
         results,
         (f"ours with {SETTINGS.bags} bags", *notes),
         SAMPLES,
         dt.datetime.now(dt.UTC).date().isoformat(),
+        first=chosen.first_seed,
     )
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(text, encoding="utf-8")

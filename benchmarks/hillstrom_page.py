@@ -33,7 +33,9 @@ UNITS: Final = {"visit": ("1,000 customers", 1000.0), "spend": ("100 customers, 
 _LIBRARIES: Final = ("causalml", "econml")
 
 
-def markdown(results: dict[str, Table], notes: Sequence[str], samples: int, date: str) -> str:
+def markdown(
+    results: dict[str, Table], notes: Sequence[str], samples: int, date: str, *, first: int = 0
+) -> str:
     """Return the section for the performance page.
 
     Args:
@@ -41,10 +43,12 @@ def markdown(results: dict[str, Table], notes: Sequence[str], samples: int, date
         notes: On what took part, put into the opening sentence.
         samples: Resamples behind the intervals.
         date: Of the run.
+        first: The first seed; the others follow it.
     """
     seeds = len(next(iter(results["visit"].values())))
     preface = (
-        f"`python -m benchmarks.hillstrom`, {date}; 64,000 customers, {seeds} seeds (0 to {seeds - 1}) of a 50/50 "
+        f"`python -m benchmarks.hillstrom{f' --first-seed {first}' if first else ''}`, {date}; 64,000 customers, "
+        f"{seeds} seeds ({first} to {first + seeds - 1}) of a 50/50 "
         f"split; LightGBM {metadata.version('lightgbm')}; {'; '.join(notes)}.\n"
         f"Means over seeds with 95 % intervals over customers ({samples} resamples of all customers, the same for all "
         "learners and seeds; fitted models are kept). Qini and AUUC are gains per customer, not divided by a perfect "
@@ -52,12 +56,13 @@ def markdown(results: dict[str, Table], notes: Sequence[str], samples: int, date
         "value is the mean outcome per customer if each gets the arm of the largest estimated effect (none if none is "
         "above zero). Learners stand in the order of that value."
     )
-    lines = ["## Uplift on Hillstrom", "", preface]
+    title = "## Uplift on Hillstrom"
+    lines = [f"{title}, seeds {first} to {first + seeds - 1}" if first else title, "", preface]
     for outcome, table in results.items():
         unit, scale = UNITS[outcome]
         ranked = sorted(table, key=lambda name: -mean(table[name], "policy_dr")[0])
         lines += ["", f"### {outcome} (per {unit})", "", *means_table(table, ranked, scale)]
-        lines += ["", "Each seed:", "", *seeds_table(table, ranked, scale), "", verdict(table, scale)]
+        lines += ["", "Each seed:", "", *seeds_table(table, ranked, scale, first), "", verdict(table, scale)]
     return "\n".join(lines) + "\n"
 
 
@@ -76,9 +81,9 @@ def means_table(table: Table, ranked: Sequence[str], scale: float) -> list[str]:
     return lines
 
 
-def seeds_table(table: Table, ranked: Sequence[str], scale: float) -> list[str]:
-    """Return the lines of each seed's figures."""
-    seeds = range(len(table[ranked[0]]))
+def seeds_table(table: Table, ranked: Sequence[str], scale: float, first: int = 0) -> list[str]:
+    """Return the lines of each seed's figures; seeds count from *first*."""
+    seeds = range(first, first + len(table[ranked[0]]))
     heads = ["learner", *(f"{METRICS[metric]}, seed {seed}" for metric in COMPARED for seed in seeds)]
     lines = [_line(heads), _line(["---"] * len(heads))]
     for name in ranked:

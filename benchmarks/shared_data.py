@@ -14,14 +14,18 @@ class MissingDataError(Exception):
     """A data set that a benchmark reads is not there."""
 
 
+def folder() -> Path:
+    """Return the folder of the shared data sets, whether or not it is there."""
+    return Path(os.environ.get(SETTING) or ROOT.parent / "shared" / "data")
+
+
 def shared(*parts: str) -> Path:
     """Return the file or folder *parts* below the folder of shared data sets.
 
     Raises:
         MissingDataError: It is not there; the message says which setting names the folder.
     """
-    folder = Path(os.environ.get(SETTING) or ROOT.parent / "shared" / "data")
-    path = folder.joinpath(*parts)
+    path = folder().joinpath(*parts)
     if not path.exists():
         raise MissingDataError(f"{path} is not there; {SETTING} names the folder of the shared data sets")
     return path

@@ -19,7 +19,7 @@ from benchmarks.page import (
     write_page,
 )
 from benchmarks.result import Figure, Line, Result, markdown, read, verdicts, write
-from benchmarks.run import benchmarks, command, run_all
+from benchmarks.run import benchmarks, command, main, run_all
 from benchmarks.shared_data import ROOT
 
 LINES = (
@@ -168,3 +168,12 @@ def test_one_benchmark_that_fails_or_hangs_does_not_stop_the_others(capfd):
     assert [one.state for one in ran] == ["failed", "done", "stopped"]
     assert sum(one.seconds for one in ran) < 20
     assert "here" in capfd.readouterr().out
+
+
+def test_without_the_data_sets_nothing_runs_and_the_setting_is_named(tmp_path, monkeypatch, capsys):
+    """One sentence says which folder was looked for and what names it; no benchmark is started, no page written."""
+    monkeypatch.setenv("KEEPGROW_SHARED_DATA", str(tmp_path / "nowhere"))
+    assert main(["--only", "telco"]) == 1
+    told = capsys.readouterr().out
+    assert "nowhere is not there; KEEPGROW_SHARED_DATA names the folder" in told
+    assert "telco:" not in told

@@ -87,7 +87,7 @@ def test_kept_seeds_are_put_together_by_outcome_and_learner(tmp_path):
     for outcome in OUTCOMES:
         for seed in range(2):
             (tmp_path / f"{outcome}-{seed}.json").write_text(json.dumps({SHIPPED: {"qini": [seed, 0.0]}}))
-    found = hillstrom.run(tmp_path / "nowhere", 2, 1, tmp_path)
+    found = hillstrom.run(tmp_path / "nowhere", range(2), 1, tmp_path)
     assert found == {outcome: {SHIPPED: [{"qini": [0, 0.0]}, {"qini": [1, 0.0]}]} for outcome in OUTCOMES}
 
 

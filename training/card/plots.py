@@ -5,16 +5,23 @@ A plot is a value; the template turns it into inline SVG whose colours come from
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-WIDTH, HEIGHT = 240, 210
-LEFT, RIGHT, TOP, BOTTOM = 36, 10, 8, 34
+WIDTH, HEIGHT = 240, 222
+LEFT, RIGHT, TOP, BOTTOM = 44, 14, 22, 38
+"""Room around the frame: numbers stand to its left and below it, the vertical axis' name above it, so that no word
+lies on a curve."""
 _STEPS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+_ROUND = (1.0, 2.0, 5.0, 10.0)
+_MOST_STEPS = 4
 _MIDDLE = 0.5
+_TALLEST = 2.0
+"""How far above the points an interval may stretch the drawing; one that is longer is cut at the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +53,27 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where values stand in the drawing: x from 0 to `x_top`, y from `y_low` to `y_top`."""
+    """Where values stand in the drawing: x from 0 to `x_top`, y from `y_low` to `y_top`, numbered every `y_step`."""
 
     x_top: float = 1.0
     y_top: float = 1.0
     y_low: float = 0.0
+    y_step: float | None = None
+
+    @classmethod
+    def around(cls, x_top: float, low: float, high: float) -> Scale:
+        """Return a scale that holds *low* to *high*, with both ends and all numbers multiples of a round step.
+
+        Args:
+            x_top: End of the horizontal axis.
+            low: At least.
+            high: At most, above *low*.
+        """
+        least = (high - low) / _MOST_STEPS
+        power = 10.0 ** math.floor(math.log10(least))
+        step = next(power * part for part in _ROUND if power * part >= least * (1 - 1e-9))
+        bottom, top = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        return cls(x_top, step * max(top, bottom + 1), step * bottom, step)
 
     def x(self, value: float) -> float:
         """Return the horizontal position of *value*."""
@@ -66,14 +89,12 @@ class Scale:
         return " ".join(f"{self.x(x)},{self.y(y)}" for x, y in zip(xs, ys, strict=True))
 
     def ticks(self) -> tuple[tuple[tuple[float, str], ...], tuple[tuple[float, str], ...]]:
-        """Return the ticks of both axes: ends and middle."""
+        """Return the ticks of both axes: ends and middle, or every `y_step`."""
         xs = tuple((self.x(self.x_top * part), f"{self.x_top * part:g}") for part in (0, _MIDDLE, 1))
-        spread = self.y_top - self.y_low
-        ys = tuple(
-            (self.y(self.y_low + spread * part), f"{self.y_low + spread * part:.3g}")
-            for part in (0, _MIDDLE, 1)
-        )
-        return xs, ys
+        step = self.y_step or (self.y_top - self.y_low) * _MIDDLE
+        count = round((self.y_top - self.y_low) / step)
+        values = [self.y_low + step * number for number in range(count + 1)]
+        return xs, tuple((self.y(value), f"{value + 0.0:.3g}") for value in values)
 
 
 def plots_of(found: Mapping[str, Any]) -> tuple[Plot, ...]:
@@ -131,7 +152,7 @@ def curve_plot(name: str, curve: Mapping[str, Any]) -> Plot:
     """Return the plot of any other curve: `x` and `y`, and `x_label`, `y_label`, `caption` where it has them."""
     xs, ys = curve["x"], curve["y"]
     low, high = min(0.0, *ys), max(0.0, *ys)
-    scale = Scale(x_top=max(*xs, 1e-9), y_top=high if high > low else low + 1.0, y_low=low)
+    scale = Scale.around(max(*xs, 1e-9), low, high if high > low else low + 1.0)
     straight = scale.path((xs[0], xs[-1]), (ys[0], ys[-1]))
     labels = (str(curve.get("x_label", "")), str(curve.get("y_label", "")))
     return _line(scale, curve, name, str(curve.get("caption", "")), labels, straight)
@@ -157,15 +178,17 @@ def _line(
 
 
 def _reliability(bins: Sequence[Mapping[str, float]]) -> Plot:
-    top = _rounded_up(max(max(point["predicted"], point["observed"]) for point in bins) * 1.15)
+    furthest = max(max(point["predicted"], point["observed"]) for point in bins)
+    highest = max(point["high"] for point in bins)
+    top = _rounded_up(max(1.15 * furthest, min(highest, _TALLEST * furthest)))
     scale = Scale(x_top=top, y_top=top)
     x_ticks, y_ticks = scale.ticks()
     return Plot(
         title="Calibration",
         caption=f"Accounts in {len(bins)} groups of equal size; on the dashed line, events come as often as predicted. "
         "Bars: 95 % intervals.",
-        x_label="predicted",
-        y_label="observed",
+        x_label="predicted probability",
+        y_label="observed share",
         line=scale.path([point["predicted"] for point in bins], [point["observed"] for point in bins]),
         reference=scale.path((0, top), (0, top)),
         dots=tuple(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from training.card.plots import HEIGHT, WIDTH
+from training.card.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
 from training.card.wording import METRIC_LABELS, OURS
 
 if TYPE_CHECKING:
@@ -58,7 +58,14 @@ def _environment() -> Environment:
         ours=OURS,
         text=figure_text,
         place=auc_place,
-        plot_size=(WIDTH, HEIGHT),
+        frame={
+            "width": WIDTH,
+            "height": HEIGHT,
+            "left": LEFT,
+            "right": WIDTH - RIGHT,
+            "top": TOP,
+            "bottom": HEIGHT - BOTTOM,
+        },
         verdicts=frozenset({"met", "missed", "undecided"}),
     )
     environment.filters["cell"] = _markdown_cell

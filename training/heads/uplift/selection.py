@@ -1,7 +1,7 @@
-"""Which learner ships: X and S in turns, unless later draws say that another one comes surely closer to the effects.
+"""Which learner ships: S, unless later draws say that another one comes surely closer to the effects.
 
-Differences between learners are mostly smaller than their noise. Whoever takes the winner of each comparison takes
-chance; so a single learner has to beat the mean of two beyond noise, and the mean ships otherwise.
+Differences between learners are mostly smaller than their noise, and whoever takes the winner of each comparison takes
+chance. So one learner is the default, and another one has to beat it beyond noise.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ class UpliftSettings:
         feature_fraction: Share of the features that each tree may use.
         single_feature_fraction: The same where the treatment is one of the features, which a tree must get to see.
         single_trees: Trees where the treatment is one of the features.
+        retold_trees: Trees that tell again what those say of an effect, without the treatment among the features.
         folds: Folds of accounts for outcome models that never see the account that they are asked about.
         repeats: Times that the folds are drawn anew; bags take turns, so that their spread holds this chance too.
         nuisance_trees: Trees of an outcome model.
@@ -37,6 +38,7 @@ class UpliftSettings:
     feature_fraction: float = 0.2
     single_feature_fraction: float = 0.5
     single_trees: int = 150
+    retold_trees: int = 30
     folds: int = 4
     repeats: int = 2
     nuisance_trees: int = 80
@@ -64,6 +66,20 @@ class UpliftSettings:
     def single_parameters(self, rows: int, seed: int) -> dict[str, Any]:
         """Return LightGBM parameters of an outcome model of *rows* rows that has the treatment among its features."""
         return self.effect_parameters(rows, seed) | {"feature_fraction": self.single_feature_fraction}
+
+    def retelling_parameters(self, rows: int, seed: int) -> dict[str, Any]:
+        """Return LightGBM parameters of trees that follow another model on *rows* rows: there is no noise to fear.
+
+        Thresholds are searched for, and hardly anything is held back: 30 such trees follow the other model with a
+        correlation of 0.99 and 0.92 of its spread on Hillstrom's visits. 100 trees as careful as those of an effect
+        had 0.91 and 0.50, which was a second shrinking that nobody had asked for.
+        """
+        return self.effect_parameters(rows, seed) | {
+            "learning_rate": 0.2,
+            "lambda_l2": 1.0,
+            "feature_fraction": 0.7,
+            "extra_trees": False,
+        }
 
     def outcome_parameters(self, rows: int, seed: int) -> dict[str, Any]:
         """Return LightGBM parameters of an outcome model of *rows* rows."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+from scipy.special import log_ndtr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,10 +127,12 @@ def between_accounts(average: Average, baseline: NDArray[np.float64]) -> float:
     return float(variation * np.hypot(average.mean, average.sd))
 
 
-SLOPE_PRIOR = Average(mean=0.25, sd=0.5)
-LEAST_SLOPE = 0.1
-"""Differences that count by less are dropped: trees that change next to nothing need not be carried along."""
+SLOPE_PRIOR_MEAN = 0.25
+"""Of an exponential distribution: most trees are mostly noise, some tell the truth, none tells its opposite."""
+LEAST_SLOPE = 0.02
+"""Differences that count by less are dropped: trees that are surely noise need not be carried along."""
 MOST_SLOPE = 1.5
+_FAR_LEFT = -30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +149,26 @@ class Slope:
 
     @property
     def shrunk(self) -> float:
-        """The slope that is used: the mean of a normal-normal posterior, and 0 where that is below `LEAST_SLOPE`.
+        """The slope that is used: the mean of the posterior, and 0 where that is below `LEAST_SLOPE`.
 
-        Before they are tried a learner's differences are believed by a quarter, give or take a half (`SLOPE_PRIOR`):
-        more likely noise than right. A rule that drops differences until they are significant would lose the ranking
-        of accounts wherever draws are few, while a weight below 1 costs a ranking nothing. Regularised trees say too
-        little rather than too much, so that a sure slope may pass 1.
+        Before they are tried a learner's differences are believed by a quarter, and never the other way round
+        (`SLOPE_PRIOR_MEAN`). So a slope that came out below zero by chance still leaves a little, and with it the order
+        of accounts, which a small weight costs nothing; how far accounts are told apart falls with it. The tail of the
+        prior is long: a sure slope is used nearly as it is, and as regularised trees say too little rather than too
+        much, it may pass 1. With prior mean p the posterior is a normal distribution of mean `m = raw - sd^2 / p` and
+        deviation sd, cut off at zero; its mean is `m + sd pdf(m / sd) / cdf(m / sd)` (Johnson, Kotz and Balakrishnan,
+        1994, section 13.10.1).
         """
         if not (np.isfinite(self.raw) and np.isfinite(self.sd)):
             return 0.0
-        weight = SLOPE_PRIOR.sd**2 / (SLOPE_PRIOR.sd**2 + self.sd**2)
-        mean = weight * self.raw + (1.0 - weight) * SLOPE_PRIOR.mean
-        return 0.0 if mean < LEAST_SLOPE else float(min(MOST_SLOPE, mean))
+        if self.sd <= 0:
+            return float(np.clip(self.raw, 0.0, MOST_SLOPE))
+        mean = self.raw - self.sd**2 / SLOPE_PRIOR_MEAN
+        at = mean / self.sd
+        hazard = float(np.exp(-0.5 * at**2 - log_ndtr(at))) / float(np.sqrt(2.0 * np.pi))
+        # Far out on the left pdf / cdf is near -at, and their sum is what is left of two large numbers.
+        believed = mean + self.sd * hazard if at > _FAR_LEFT else -self.sd / at
+        return 0.0 if believed < LEAST_SLOPE else float(min(MOST_SLOPE, believed))
 
 
 def held_out_slope(

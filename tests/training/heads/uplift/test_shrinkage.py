@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from training.heads.uplift.shrinkage import (
+    LEAST_SLOPE,
     MOST_SLOPE,
+    SLOPE_PRIOR_MEAN,
     Average,
     Prior,
     Slope,
@@ -72,19 +74,29 @@ def test_a_relative_average_is_per_unit_of_churn_probability():
 
 
 def test_noise_is_dropped_and_sure_differences_are_kept():
-    """A sure slope is used nearly as it is, up to a limit; one that is surely nothing or worse is not used."""
-    assert Slope(0.8, 0.05).shrunk == pytest.approx(0.8, abs=0.01)
+    """A sure slope is used nearly as it is, up to a limit; one that is surely the wrong way round is not used."""
+    assert Slope(0.8, 0.05).shrunk == pytest.approx(0.8, abs=0.02)
     assert Slope(1.2, 0.05).shrunk > 1
     assert Slope(9.0, 0.1).shrunk == MOST_SLOPE
-    assert Slope(0.0, 0.05).shrunk == 0
+    assert 0 < Slope(0.0, 0.05).shrunk < 0.05
     assert Slope(-0.9, 0.1).shrunk == 0
 
 
 def test_an_unsure_slope_is_near_what_was_believed_before():
-    """Between what was found and a quarter, weighed by errors; where nothing could be found, nothing is believed."""
-    assert Slope(1.0, 0.5).shrunk == pytest.approx(0.625)
-    assert Slope(-3.0, 50.0).shrunk == pytest.approx(0.25, abs=0.01)
+    """Between what was found and the prior, weighed by errors; where nothing could be found, nothing is believed."""
+    believed = np.linspace(0.0, 8.0, 400_001)
+    for raw, error in ((1.0, 0.5), (-0.6, 0.4), (0.2, 0.2), (1.2, 0.1)):
+        likely = np.exp(-believed / SLOPE_PRIOR_MEAN - 0.5 * ((raw - believed) / error) ** 2)
+        assert Slope(raw, error).shrunk == pytest.approx(likely @ believed / likely.sum(), abs=1e-4)
+    assert Slope(-3.0, 50.0).shrunk == pytest.approx(SLOPE_PRIOR_MEAN, abs=0.001)
+    assert Slope(0.7, 0.0).shrunk == 0.7
     assert Slope(0.0, float("inf")).shrunk == 0
+
+
+def test_a_slope_that_came_out_negative_by_chance_keeps_the_order():
+    """It counts for little, less than one that came out above zero, but it does not fall to nothing."""
+    found = [Slope(raw, 0.8).shrunk for raw in (-1.0, 0.0, 1.0)]
+    assert LEAST_SLOPE < found[0] < found[1] < found[2]
 
 
 def test_the_slope_finds_how_much_of_a_difference_is_true():

@@ -9,11 +9,12 @@ import pytest
 
 from tests.training.uplift_world import draws, effects
 from training.export.trees import read_trees
-from training.heads.uplift.fitting import Draws, fit_head
+from training.heads.uplift.fitting import Draws, fit_head, fit_heads
 from training.heads.uplift.head import UpliftHead, raw_effects
-from training.heads.uplift.learners import LEARNERS, learn
+from training.heads.uplift.learners import LEARNERS, TreatmentAsFeature, learn
 from training.heads.uplift.nuisance import account_folds, cross_fitted_outcomes
-from training.heads.uplift.selection import split_later
+from training.heads.uplift.regression import boosted
+from training.heads.uplift.selection import choose_learner, split_later
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.shrinkage import Prior
 from training.heads.uplift.train import train_uplift
@@ -99,8 +100,8 @@ def test_an_action_that_was_never_drawn_has_its_prior_alone(trained):
 def test_the_report_says_what_was_compared_and_found(trained):
     """It is JSON, names the learners' improvements and the choice, and holds held-out figures and policy values."""
     report = json.loads(json.dumps(trained[1]))["outcomes"]["retained"]
-    assert set(report["choice"]["improvement_over_averages_e6"]) == {"xs", "dr", "x", "t", "s"}
-    assert report["choice"]["decided"]
+    assert set(report["choice"]["improvement_over_averages_e6"]) == {"s", "dr", "x", "t"}
+    assert report["choice"]["learner"] in report["choice"]["improvement_over_averages_e6"]
     call = report["actions"]["call"]
     assert call["held_out"]["ranking"]["qini"]["low"] > 0
     assert call["shipped"]["weight_of_draws"] > 0.9
@@ -136,8 +137,8 @@ def test_differences_that_are_only_noise_count_little():
     for seed in range(8):
         logged, matrix, _, _ = draws(900, seed=seed, size=0.0)
         known = Draws.cross_fitted(logged, matrix, "retained", None, settings=SMALL, seed=1)
-        fit = fit_head("xs", known, 0, Prior(0.0, 0.05), settings=SMALL, seed=1)
-        bags = learn("xs", known.effect_rows(0)[0], SMALL, seed=1)
+        fit = fit_head("x", known, 0, Prior(0.0, 0.05), settings=SMALL, seed=1)
+        bags = learn("x", known.effect_rows(0)[0], SMALL, seed=1)
         told.append(fit.head.effects(FRESH)[0].std())
         raw.append(np.mean([bag.effect(FRESH) for bag in bags], axis=0).std())
     assert np.mean(told) < 0.5 * np.mean(raw)
@@ -185,7 +186,7 @@ def test_shipped_trees_are_of_the_kind_that_is_exported(trained):
         for booster in (bag.plus, bag.minus):
             if booster is not None:
                 trees = read_trees(booster)
-                assert 0 < len(trees) <= SMALL.trees
+                assert 0 < len(trees) <= SMALL.retold_trees
                 told = [sum(leaf_value(tree, row) for tree in trees) for row in FRESH[:20]]
                 assert told == pytest.approx(booster.predict(FRESH[:20]), abs=1e-12)
 
@@ -214,25 +215,50 @@ def test_what_a_fold_is_asked_with_knows_nothing_of_its_outcomes():
     assert not np.array_equal(known.expected[:, ~mine], changed.expected[:, ~mine])
 
 
-def test_the_mean_of_two_learners_ships_unless_another_is_surely_better():
+def test_the_default_ships_unless_another_is_surely_better():
     """On draws that say little the default ships; the report says what each learner gained over it."""
     logged, matrix, _, _ = draws(1_500, size=0.0)
     _, report = train_uplift(
         logged, matrix, priors=PRIORS, outcomes=("retained",), samples=40, settings=SMALL, seed=1
     )
     choice = report["outcomes"]["retained"]["choice"]
-    assert choice["learner"] == "xs"
+    assert choice["learner"] == "s"
     assert not choice["decided"]
-    assert set(choice["improvement_over_default_e6"]) == {"dr", "x", "t", "s"}
+    assert set(choice["improvement_over_default_e6"]) == {"dr", "x", "t"}
 
 
-def test_turns_of_two_learners_are_the_bags_of_both(prepared):
-    """Every other bag of `xs` is the X-learner's, and none of the others is."""
+def test_a_learner_that_is_surely_closer_takes_the_default_s_place(prepared):
+    """Heads that know nothing give way to those that do, and these stay where the others are no surer."""
+    known, _ = prepared
+    logged, matrix, _, _ = draws(4_000, seed=8)
+    later = known.later(logged, matrix, None, settings=SMALL, seed=1)
+    blank = Draws.cross_fitted(*draws(900, seed=9, size=0.0)[:2], "retained", None, settings=SMALL, seed=1)
+    priors = {name: Prior(0.0, 0.05) for name in ("call", "offer")}
+    good, bad = (fit_heads("s", one, priors, settings=SMALL, seed=1) for one in (known, blank))
+    taken = choose_learner({"s": bad, "t": good}, later, samples=60, seed=1)
+    assert (taken.learner, taken.decided) == ("t", True)
+    kept = choose_learner({"s": good, "t": bad}, later, samples=60, seed=1)
+    assert (kept.learner, kept.decided) == ("s", False)
+
+
+def test_retelling_keeps_what_the_single_model_says(prepared):
+    """Trees without the treatment follow those that have it, on accounts that neither has seen."""
     rows, _ = prepared[0].effect_rows(0)
-    turns = learn("xs", rows, SMALL.with_bags(4), seed=3)
-    alone = learn("x", rows, SMALL.with_bags(4), seed=3)
-    same = [
-        np.array_equal(one.effect(FRESH), other.effect(FRESH))
-        for one, other in zip(turns, alone, strict=True)
-    ]
-    assert same == [True, False, True, False]
+    columns = np.column_stack([rows.matrix, rows.treated.astype(float)])
+    parameters = SMALL.single_parameters(len(columns), 4)
+    single = TreatmentAsFeature(boosted(columns, rows.outcome, parameters, trees=SMALL.single_trees))
+    told = single.effect(rows.matrix)
+    again = boosted(rows.matrix, told, SMALL.retelling_parameters(len(told), 4), trees=SMALL.retold_trees)
+    wanted = single.effect(FRESH)
+    assert np.corrcoef(again.predict(FRESH), wanted)[0, 1] > 0.95
+    assert again.predict(FRESH).std() > 0.8 * wanted.std()
+
+
+def test_every_bag_draws_the_accounts_anew(prepared):
+    """Bags differ from one another, and as many as are asked for are grown."""
+    rows, _ = prepared[0].effect_rows(0)
+    bags = learn("s", rows, SMALL.with_bags(3), seed=3)
+    told = [bag.effect(FRESH) for bag in bags]
+    assert len(told) == 3
+    assert not np.array_equal(told[0], told[1])
+    assert not np.array_equal(told[1], told[2])
