@@ -16,7 +16,7 @@ import structlog
 from serving.actions.checks import Verdict
 from serving.actions.errors import Refused
 from serving.caps.store import CapStore, Reservation
-from serving.decisions.caps import breached, cohort_of, uses
+from serving.decisions.caps import CapUses, breached, cohort_of
 from serving.decisions.policy.stages import BUDGET_STAGE
 from serving.errors import StoreUnavailable
 
@@ -64,6 +64,7 @@ class AppliedCaps:
         """
         self._store = store
         self._policy = policy
+        self._uses = CapUses(policy.caps)
         self._deadline = deadline_seconds
 
     async def reserve(self, source: Source, action: Action, frame: DecisionFrame) -> Held | None:
@@ -73,7 +74,7 @@ class AppliedCaps:
             Refused: A cap would be passed.
             StoreUnavailable: The store did not answer in time.
         """
-        wanted = uses(self._policy.caps, action, frame.account_id, frame.lane, cohort_of(frame))
+        wanted = self._uses.of(action, frame.account_id, frame.lane, cohort_of(frame))
         if not wanted:
             return None
         asked = Reservation(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from serving.actions.fairness import ATTRIBUTES
 from serving.brief.ordering import ORDER, safety_key
-from serving.decisions.caps import MINOR_UNITS, cohort_of, uses
+from serving.decisions.caps import MINOR_UNITS, cohort_of
 from serving.decisions.decision import utc_text
 from serving.decisions.policy.stages import STAGES
 
@@ -94,9 +94,7 @@ def actions(basis: Basis) -> list[dict[str, Any]]:
 def budget_use(basis: Basis, proposal: Proposal) -> list[dict[str, Any]]:
     """Return what an action would use of each cap and budget; `used` is null where it is not known."""
     frame = basis.frame
-    wanted = uses(
-        basis.rules.policy.document.caps, proposal.action, frame.account_id, frame.lane, cohort_of(frame)
-    )
+    wanted = basis.rules.policy.cap_uses.of(proposal.action, frame.account_id, frame.lane, cohort_of(frame))
     return [
         {
             "cap": use.cap.id,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from serving.caps.store import CapStore, Reservation, recommendation
-from serving.decisions.caps import Cohort, Lane, cohort_of, uses
+from serving.decisions.caps import CapUses, Cohort, Lane, cohort_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,7 @@ class CapKeeper:
         """
         self._store = store
         self._caps = policy.caps
+        self._uses = CapUses(policy.caps)
         self._hold = dt.timedelta(minutes=policy.hold_minutes)
         self._actions = catalogue.actions
         self._deadline = deadline_seconds
@@ -69,7 +70,7 @@ class CapKeeper:
         wanted = {
             use.key: use.cap
             for action in self._actions
-            for use in uses(self._caps, action, account_id, lane, cohort)
+            for use in self._uses.of(action, account_id, lane, cohort)
         }
         names = {recommendation(action.key, surface, account_id): action.key for action in self._actions}
         used, held = await self._store.usage(list(wanted.items()), list(names), now, self._deadline)
@@ -97,7 +98,7 @@ class CapKeeper:
             account_id=frame.account_id,
             action=action.key,
             surface=frame.surface,
-            uses=uses(self._caps, action, frame.account_id, frame.lane, cohort_of(frame)),
+            uses=self._uses.of(action, frame.account_id, frame.lane, cohort_of(frame)),
             given_back_at=frame.now + self._hold,
             valid_seconds=max(0, int((decision.valid_until - frame.now).total_seconds())),
         )

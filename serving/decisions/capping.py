@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from serving.decisions.caps import CUSTOMER_SURFACES, Use, breached, cohort_of, uses
+from serving.decisions.caps import CUSTOMER_SURFACES, Use, breached, cohort_of
 from serving.decisions.decision import Refusal, utc_text
 from serving.decisions.policy.stages import BUDGET_STAGE, CONTACT_STAGE
 
@@ -20,7 +20,7 @@ def wanted_uses(frame: DecisionFrame, policy: Policy, action: Action) -> tuple[U
     """Return what *action* would use of caps; one that is recommended to the account already has been counted."""
     if action.key in frame.caps_held:
         return ()
-    return uses(policy.document.caps, action, frame.account_id, frame.lane, cohort_of(frame))
+    return policy.cap_uses.of(action, frame.account_id, frame.lane, cohort_of(frame))
 
 
 def cap_fault(frame: DecisionFrame, wanted: tuple[Use, ...], action: Action, stage: str) -> Refusal | None:

@@ -30,6 +30,8 @@ COHORTS: Final[tuple[Dimension, ...]] = ("region", "segment")
 """What groups of accounts are told apart by."""
 DAY_SECONDS: Final = 86_400
 MINOR_UNITS: Final = 100
+MOST_ACTIONS: Final = 1_000
+"""Actions of which is remembered what caps cover them."""
 SEPARATOR: Final = "|"
 CUSTOMER_SURFACES: Final = frozenset({"in_app", "email"})
 """Where the customer sees an action; on the others, people of the company do, and nothing is used of caps."""
@@ -171,26 +173,64 @@ def whole_units(unit: Unit, value: float) -> int:
     return round(value * MINOR_UNITS) if unit == "cost" else round(value)
 
 
-def uses(
-    caps: Iterable[Cap], action: Action, account_id: str, lane: Lane, cohort: Cohort | None = None
-) -> tuple[Use, ...]:
-    """Return what *action* on *account_id* would use of *caps*, in their order.
+class CapUses:
+    """What actions use of some caps; what is the same for every account is worked out once for each action."""
 
-    Args:
-        caps: A policy's caps.
-        action: The action.
-        account_id: The account.
-        lane: Whether a person waits (`interactive`) or a job asks (`batch`).
-        cohort: The groups that the account belongs to; needed if a cap counts by them.
+    def __init__(self, caps: Iterable[Cap]) -> None:
+        self._caps = tuple(caps)
+        self._of_actions: dict[tuple[int, Lane], tuple[Action, list[_CoveringCap]]] = {}
 
-    Raises:
-        ValueError: A cap counts by groups of accounts, and *cohort* is not given.
-    """
-    return tuple(
-        Use(cap, cap.key(action, account_id, cohort), cap.amount(action))
-        for cap in caps
-        if (not cap.lanes or lane in cap.lanes) and cap.covers.covers(action)
-    )
+    def of(
+        self, action: Action, account_id: str, lane: Lane, cohort: Cohort | None = None
+    ) -> tuple[Use, ...]:
+        """Return what *action* on *account_id* would use of the caps, in their order.
+
+        Args:
+            action: The action.
+            account_id: The account.
+            lane: Whether a person waits (`interactive`) or a job asks (`batch`).
+            cohort: The groups that the account belongs to; needed if a cap counts by them.
+
+        Raises:
+            ValueError: A cap counts by groups of accounts, and *cohort* is not given.
+        """
+        return tuple([one.use(action, account_id, cohort) for one in self._covering(action, lane)])
+
+    def _covering(self, action: Action, lane: Lane) -> list[_CoveringCap]:
+        known = self._of_actions.get((id(action), lane))
+        if known is None or known[0] is not action:
+            if len(self._of_actions) >= MOST_ACTIONS:
+                self._of_actions.clear()
+            covering = [
+                _CoveringCap(cap, action)
+                for cap in self._caps
+                if (not cap.lanes or lane in cap.lanes) and cap.covers.covers(action)
+            ]
+            known = self._of_actions[id(action), lane] = (action, covering)
+        return known[1]
+
+
+class _CoveringCap:
+    """A cap that covers an action: what of a use does not depend on the account."""
+
+    __slots__ = ("_amount", "_cap", "_head", "_of_company")
+
+    def __init__(self, cap: Cap, action: Action) -> None:
+        self._cap = cap
+        self._amount = cap.amount(action)
+        self._of_company: Use | None = None
+        self._head: str | None = None
+        if "account" not in cap.per and not cap.by_cohort:
+            self._of_company = Use(cap, cap.key(action, ""), self._amount)
+        elif not cap.by_cohort:
+            self._head = cap.key(action, "")  # the account comes last
+
+    def use(self, action: Action, account_id: str, cohort: Cohort | None) -> Use:
+        if self._of_company is not None:
+            return self._of_company
+        if self._head is not None:
+            return Use(self._cap, self._head + account_id, self._amount)
+        return Use(self._cap, self._cap.key(action, account_id, cohort), self._amount)
 
 
 def breached(used: Mapping[str, int], wanted: Iterable[Use]) -> list[Use]:

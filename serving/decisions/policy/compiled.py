@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from serving.decisions.caps import CapUses
 from serving.decisions.policy.check import ActionCheck, Entry, PolicyCheck
 from serving.decisions.policy.rules import CompiledRule, compiled_rule, every_rule
 from serving.decisions.policy.sections import BoundSections
@@ -40,6 +41,7 @@ class Policy:
         self.hash = document.hash
         self.holdouts = document.holdouts
         self.arms = document.arms
+        self.cap_uses = CapUses(document.caps)
         self._sections = BoundSections(document)
         self.fields = {**fields, **{field.name: field for field in self._sections.fields()}}
         every = every_rule(document)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.decisions.capping import wanted_uses
-from serving.decisions.caps import Cap, Cohort, cohort_of, uses
+from serving.decisions.caps import Cap, CapUses, Cohort, cohort_of
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import PolicyDocument, load_policy
 from tests.serving.decisions.frames import FIELDS, action, catalogue, decide, frame
@@ -56,8 +56,8 @@ def test_accounts_of_which_no_region_is_known_share_one_cap() -> None:
 def test_a_count_by_cohort_without_the_cohort_is_an_error() -> None:
     """Who forgets to say it would otherwise read a count that nobody keeps."""
     with pytest.raises(ValueError, match="cap 'shares' counts by region, segment"):
-        uses([cap()], GUIDE, "a", "interactive")
-    assert uses([cap(per=["account"])], GUIDE, "a", "interactive")[0].key == "shares|a"
+        CapUses([cap()]).of(GUIDE, "a", "interactive")
+    assert CapUses([cap(per=["account"])]).of(GUIDE, "a", "interactive")[0].key == "shares|a"
 
 
 @given(st.tuples(st.text(), st.text()), st.tuples(st.text(), st.text()))
