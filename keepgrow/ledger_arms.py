@@ -14,9 +14,9 @@ from keepgrow.ledger_events import Event, entries, events_by_account
 from serving.decisions.holdouts import GLOBAL
 from serving.ledger.database import Database
 from serving.ledger.decisions import DECISION
+from serving.wilson import Z_95, wilson
 
 HELD_OUT = "held out"
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +142,8 @@ def difference_of_means(one: list[float], other: list[float]) -> Estimate:
 
 
 def _share(values: list[bool]) -> tuple[float, float, float]:
-    """Return a share and the ends of Wilson's 95 % interval."""
-    count, share = len(values), sum(values) / len(values)
-    middle = (share + Z_95**2 / (2 * count)) / (1 + Z_95**2 / count)
-    spread = Z_95 / (1 + Z_95**2 / count) * math.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2))
-    return share, max(0.0, middle - spread), min(1.0, middle + spread)
+    """Return a share and the ends of its 95 % interval."""
+    return sum(values) / len(values), *wilson(sum(values), len(values), Z_95)
 
 
 def _mean(values: list[float]) -> tuple[float, float]:

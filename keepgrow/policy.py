@@ -7,17 +7,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from feature_repo.pipeline.views import VIEWS
+from keepgrow.known_fields import known_fields
 from keepgrow.policy_diff import diff
 from keepgrow.policy_explain import explain
-from serving.bundle.loader import load_bundle
-from serving.bundle.store import find_bundle
 from serving.decisions.catalogue import load_catalogue
 from serving.decisions.policy.cases import PACKAGED_CASES, load_cases, run_cases
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import load_policy
-from serving.decisions.policy.fields import Field, fields_of, policy_fields
-from training.definitions import HEADS, load_definitions
 
 policy_app = typer.Typer(no_args_is_help=True)
 policy_app.command("explain")(explain)
@@ -41,7 +37,7 @@ Model = Annotated[
 def check(policy: PolicyFile = None, catalogue: CatalogueFile = None, model: Model = None) -> None:
     """Compile a policy and check its rules against fields and catalogue; the exit code is 2 if it is wrong."""
     document = load_policy(policy)
-    compiled = Policy(document, _fields(model))
+    compiled = Policy(document, known_fields(model))
     compiled.require_actions(load_catalogue(catalogue))
     table = Table(title=f"{document.name}  {document.hash[:19]}", title_justify="left", title_style="bold")
     for heading in ("stage", "rule", "reason", "covers", "requires"):
@@ -74,7 +70,7 @@ def run_tests(
     model: Model = None,
 ) -> None:
     """Run the cases of a policy; the exit code is 1 if one does not come out as expected."""
-    fields = _fields(model)
+    fields = known_fields(model)
     compiled, plans = Policy(load_policy(policy), fields), load_catalogue(catalogue)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     failed = count = 0
@@ -98,18 +94,6 @@ def list_fields(model: Model = None) -> None:
     table = Table()
     for heading in ("field", "type", "of the", "what it is"):
         table.add_column(heading, overflow="fold")
-    for field in _fields(model).values():
+    for field in known_fields(model).values():
         table.add_row(field.name, field.kind, "account" if field.of_frame else "action", field.description)
     Console(highlight=False, markup=False).print(table)
-
-
-def _fields(model: str | None) -> dict[str, Field]:
-    if model is not None:
-        return dict(fields_of(load_bundle(find_bundle(model)).manifest))
-    horizons = load_definitions().horizons_days
-    return dict(
-        policy_fields(
-            ((feature.name, feature.dtype, feature.description) for view in VIEWS for feature in view.served),
-            (f"{head}_probability_{days}d" for head in HEADS for days in horizons),
-        )
-    )

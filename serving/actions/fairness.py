@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
-from serving.decisions.lift import Z_90
+from serving.wilson import Z_90, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,19 +14,6 @@ if TYPE_CHECKING:
 ATTRIBUTES: Final = ("segment", "region")
 LEAST_RATIO: Final = 0.8
 """The four-fifths rule: a group's share below this part of the largest share is looked at (29 CFR 1607.4 D)."""
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """Return the central 90 % interval of a share, by Wilson's score.
-
-    Source: Wilson, 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
-    """
-    if count == 0:
-        return 0.0, 1.0
-    share, z2 = hits / count, Z_90 * Z_90
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = Z_90 * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count)) / (1 + z2 / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def exposure(frames: Sequence[DecisionFrame], gets: Sequence[bool]) -> dict[str, Any]:
@@ -49,7 +35,7 @@ def _by_group(name: str, frames: Sequence[DecisionFrame], gets: Sequence[bool]) 
         members.setdefault(frame.text(name) or "unknown", []).append(one)
     groups: list[dict[str, Any]] = []
     for value, ones in sorted(members.items()):
-        low, high = wilson(sum(ones), len(ones))
+        low, high = wilson(sum(ones), len(ones), Z_90)
         groups.append(
             {
                 "group": value,

@@ -11,8 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from serving.decisions.lift import Z_90, BelievedLift, believed_lifts
+from serving.decisions.lift import BelievedLift, believed_lifts
 from serving.decisions.value import MONTHS, expansion
+from serving.wilson import Z_90
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

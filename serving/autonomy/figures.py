@@ -7,19 +7,17 @@ each ratio is a share of its own denominator.
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from serving.ledger.outcomes import SEEN
+from serving.wilson import Z_95, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WEEK: Final = dt.timedelta(days=7)
-_Z95: Final = 1.959963984540054
-"""The 97.5 % quantile of the standard normal distribution."""
 COUNTS: Final = (
     "proposed", "accounts", "shown", "rejected", "complained", "applied", "reversed", "checked", "valid",
 )  # fmt: skip
@@ -77,18 +75,8 @@ class Ratio:
 
     @property
     def interval_95(self) -> tuple[float, float]:
-        """The 95 % score interval, which is 0 to 1 of nothing.
-
-        E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
-        """
-        if not self.of:
-            return 0.0, 1.0
-        share, z2 = self.events / self.of, _Z95**2
-        middle = (share + z2 / (2 * self.of)) / (1 + z2 / self.of)
-        half = _Z95 / (1 + z2 / self.of) * math.sqrt(share * (1 - share) / self.of + z2 / (4 * self.of**2))
-        low = 0.0 if self.events == 0 else max(0.0, middle - half)
-        high = 1.0 if self.events == self.of else min(1.0, middle + half)
-        return low, high
+        """The 95 % interval by Wilson's score, which is 0 to 1 of nothing."""
+        return wilson(self.events, self.of, Z_95)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from serving.wilson import Z_90
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 Outcome = Literal["retained", "expanded"]
 Basis = Literal["uplift", "prior"]
-Z_90: Final = 1.6448536269514722
-"""Normal quantile of 95 %: leaves 5 % on either side."""
 
 SURE: Final[dict[Outcome, float]] = {"retained": 0.98, "expanded": 0.95}
 """Chance of the good outcome from which on an account is a sure thing, unless a lift was surely measured."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.actions.checks import stopping, verdicts
-from serving.actions.fairness import exposure, wilson
+from serving.actions.fairness import exposure
 from serving.actions.projection import outlay, projection
 from serving.actions.simulate import (
     Rules,
@@ -23,11 +23,11 @@ from serving.actions.simulate import (
     simulate_policy,
 )
 from serving.actions.types import DraftError, draft
-from serving.decisions.lift import Z_90
 from serving.decisions.next_best_action import decide
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import PACKAGED_POLICY, PolicyDocument
 from serving.decisions.policy.stages import VALUE_STAGE
+from serving.wilson import Z_90, wilson
 from tests.serving.actions.worlds import CATALOGUE, RULES, account, drafted, situation
 from tests.serving.decisions.frames import FIELDS
 from tests.serving.decisions.strategies import frames
@@ -181,7 +181,7 @@ def test_shares_by_group_come_with_intervals_and_are_unequal_only_if_surely_so()
     ]
     shares = exposure(few, [bool(number % 2) for number in range(6)])["segment"]
     assert shares["parity_ratio"] == 0
-    assert not shares["surely_unequal"] or wilson(0, 3)[1] < 0.8 * wilson(3, 3)[0]
+    assert not shares["surely_unequal"] or wilson(0, 3, Z_90)[1] < 0.8 * wilson(3, 3, Z_90)[0]
     many = few * 100
     assert exposure(many, [bool(number % 2) for number in range(600)])["segment"]["surely_unequal"]
     assert not exposure(many, [True] * 600)["segment"]["surely_unequal"]
@@ -192,7 +192,7 @@ def test_shares_by_group_come_with_intervals_and_are_unequal_only_if_surely_so()
 )
 def test_wilsons_interval(hits: int, count: int, low: float, high: float) -> None:
     """Against values computed by hand from the formula with z = 1.6449."""
-    assert wilson(hits, count) == pytest.approx((low, high), abs=1e-3)
+    assert wilson(hits, count, Z_90) == pytest.approx((low, high), abs=1e-3)
 
 
 def test_the_account_of_the_tests_may_get_seats() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from serving.decisions.lift import Z_90, believed_lifts
+from serving.decisions.lift import believed_lifts
+from serving.wilson import Z_90
 from tests.serving.decisions.frames import action, catalogue, decide, frame, learnt, upgrade
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.decisions.frame import Effect
-from serving.decisions.lift import Z_90
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import Rule, load_policy
 from serving.decisions.policy.stages import RULE_STAGES
+from serving.wilson import Z_90
 from tests.serving.decisions.frames import FIELDS, POLICY, action, catalogue, decide, upgrade
 from tests.serving.decisions.strategies import PACKAGED, learnt_frames
 
