@@ -31,7 +31,7 @@ from serving.ledger.schema import migrate
 from serving.ledger.tables import AUTONOMY_LEVELS
 from serving.ledger.transaction import Transaction
 from serving.ledger.verify import verify
-from tests.serving.autonomy.weeks import KEY, World, policy_of, wrongly_written
+from tests.serving.autonomy.weeks import KEY, ONE_HOUR, World, longer_calls, policy_of
 
 if TYPE_CHECKING:
     from serving.ledger.autonomy import Change
@@ -97,10 +97,11 @@ def test_what_would_have_been_proposed_is_judged_in_shadow(world: World) -> None
 @pytest.mark.parametrize("start", ["shadow", "suggest"])
 def test_a_proposal_that_can_not_be_written_out_is_invalid(world: World, start: Level) -> None:
     """The share of valid proposals falls, and the action stays; in shadow too."""
-    world.document = policy_of(start=start)
+    world.document = policy_of(start=start, without=("an_hour_to_call", "quiet_hours"))
+    world.features = ONE_HOUR
     world.decide("first")
     world.live(7.01)
-    world.catalogue = wrongly_written()
+    world.catalogue = longer_calls()
     world.live(7)
     assert [(one.figure, one.week) for one in rung_of(world).missing] == [("validity", 2)]
     whole = together(rung_of(world).weeks)

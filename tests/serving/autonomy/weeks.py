@@ -31,16 +31,18 @@ KEY = "success_call"
 BEGINNING = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 CATALOGUE = load_catalogue()
 NEVER_QUIET = {"quiet_hours_start": 7, "quiet_hours_end": 7}
+ONE_HOUR = {"quiet_hours_start": 13, "quiet_hours_end": 12}
+"""Only from 12 to 13 o'clock may the account be called."""
 PACKAGED = load_policy().model_dump(mode="json")
 SMALL_RULE = {"weeks": 2, "accounts_min": 3, "applied_min": 0, "shown_min": 0}
 
 
-def policy_of(**autonomy: Any) -> PolicyDocument:
-    """Return the packaged policy without holdouts and arms, and with this section `autonomy`."""
+def policy_of(*, without: tuple[str, ...] = (), **autonomy: Any) -> PolicyDocument:
+    """Return the packaged policy without holdouts, arms and some rules, and with this section `autonomy`."""
     section = {"rule": SMALL_RULE, **autonomy}
-    return PolicyDocument.model_validate(
-        {**PACKAGED, "holdouts": {"salt": "x", "share": 0.0}, "arms": {}, "autonomy": section, "caps": []}
-    )
+    rules = [rule for rule in PACKAGED["rules"] if rule["id"] not in without]
+    changes = {"holdouts": {"salt": "x", "share": 0.0}, "arms": {}, "autonomy": section, "caps": []}
+    return PolicyDocument.model_validate({**PACKAGED, **changes, "rules": rules})
 
 
 @functools.cache
@@ -53,12 +55,12 @@ def compiled(document: PolicyDocument) -> Policy:
     return _compiled(orjson.dumps(document.model_dump(mode="json")))
 
 
-def wrongly_written() -> Catalogue:
-    """Return the packaged catalogue with a topic of the call that is no text: it can't be written out."""
+def longer_calls() -> Catalogue:
+    """Return the packaged catalogue with calls for which an account with `ONE_HOUR` has no time."""
     content = CATALOGUE.model_dump(mode="json")
     for action in content["actions"]:
         if action["key"] == KEY:
-            action["parameters"]["topic"] = 5
+            action["parameters"]["duration_minutes"] = 90
     return Catalogue.model_validate(content)
 
 
@@ -71,12 +73,14 @@ class World:
         document: The policy in force.
         catalogue: The catalogue in force.
         now: The time.
+        features: What sets the accounts apart.
     """
 
     database: Database
     document: PolicyDocument
     catalogue: Catalogue = CATALOGUE
     now: dt.datetime = BEGINNING
+    features: dict[str, Any] = field(default_factory=lambda: NEVER_QUIET)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def decide(self, *account_ids: str, after: dt.timedelta = dt.timedelta(0)) -> list[Decision]:
@@ -96,7 +100,7 @@ class World:
             for account_id in account_ids:
                 self.now += after
                 one = account(
-                    account_id=account_id, now=self.now, features=NEVER_QUIET, autonomy=levels, churn=0.9
+                    account_id=account_id, now=self.now, features=self.features, autonomy=levels, churn=0.9
                 )
                 decision = decide(one, self.catalogue, compiled(self.document))
                 body = answer_json(decision)
