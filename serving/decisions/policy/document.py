@@ -70,7 +70,7 @@ class PolicyDocument(_Value):
     )
     non_discount_first: bool = Field(
         default=False,
-        description="Whether an action that gives a discount waits while one that gives none stands.",
+        description="Whether an action that gives a discount waits while one fits that gives none and has its aim.",
     )
     autonomy: Autonomy = Field(default=Autonomy(), description="How far actions may go without a person.")
     # sections of the business
