@@ -17,7 +17,7 @@ def test_the_page_is_current() -> None:
 
 def test_every_rule_and_cap_is_on_the_page() -> None:
     """Whatever may refuse an action can be looked up by its id."""
-    text, policy = render(), load_policy()
+    text, policy = render().split("## What rules may speak of")[0], load_policy()
     named = [*(rule.id for rule in policy.rules), *(cap.id for cap in policy.caps)]
     named += [window.id for window in policy.release_windows]
     assert [name for name in named if text.count(f"\n| `{name}` |") != 1] == []
