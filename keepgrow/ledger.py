@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.table import Table
 
 from keepgrow.ledger_address import LedgerUrl, ledger_url, open_ledger
 from serving.errors import LedgerError
+
+Attribute = Literal["segment", "region", "plan", "industry"]
+"""What groups of accounts are told apart by."""
 
 ledger_app = typer.Typer(no_args_is_help=True)
 
@@ -174,4 +177,35 @@ def arms(
             f"{1 - sum(figures.left) / count:.1%}", f"{sum(figures.expanded) / count:.1%}",
             shown(one.retained, 100, " points"), shown(one.expanded, 100, " points"), shown(one.extra_mrr, 1, ""),
         )  # fmt: skip
+    _console().print(table)
+
+
+@ledger_app.command()
+def exposure(
+    by: Annotated[Attribute, typer.Option(help="What groups of accounts are told apart by.")] = "segment",
+    ledger: LedgerUrl = None,
+) -> None:
+    """Show which groups of accounts get actions, complain and have actions undone, and where they surely differ."""
+    from keepgrow.ledger_exposure import Share
+    from keepgrow.ledger_exposure import exposure as count
+
+    def shown(share: Share) -> str:
+        if share.value is None:
+            return "of none"
+        low, high = share.interval_95
+        return f"{share.hits} of {share.of}, {share.value:.1%} ({low:.1%} to {high:.1%})"
+
+    table = Table(by, "accounts with an action", "complained, of shown", "undone, of applied", "surely")
+    for one in count(open_ledger(ledger), by):
+        surely = [
+            text
+            for text, holds in (
+                ("less exposed than four fifths of the most exposed", one.surely_less_exposed),
+                ("more complaints than another group", one.surely_more_complaints),
+            )
+            if holds
+        ]
+        table.add_row(
+            one.name, shown(one.exposed), shown(one.complained), shown(one.reversed), "; ".join(surely)
+        )
     _console().print(table)

@@ -79,12 +79,18 @@ def _cells(name: str, workers: int, scenario: str, rounds: Rounds) -> tuple[str,
         number(rounds.quantile(0.9).median),
         with_spread(rounds.quantile(0.99)),
         number(rounds.quantile(0.999).median),
-        median("cpu_ms"),
+        _processor_time(rounds),
         median("store_cpu_ms"),
         f"{median('rss_mb')} MiB",
         str(rounds.failed),
         f"{busy:.0f} %",
     )
+
+
+def _processor_time(rounds: Rounds) -> str:
+    """Return the processor time of a request; none where a server replaced workers meanwhile, who took theirs along."""
+    spread = rounds.spread(lambda sample: sample.cpu_ms)
+    return "" if spread.median < 0 else number(spread.median)
 
 
 def terminal_table(rows: Sequence[Row]) -> Table:
