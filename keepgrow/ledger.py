@@ -186,14 +186,14 @@ def exposure(
     ledger: LedgerUrl = None,
 ) -> None:
     """Show which groups of accounts get actions, complain and have actions undone, and where they surely differ."""
-    from keepgrow.ledger_exposure import Share
     from keepgrow.ledger_exposure import exposure as count
+    from serving.wilson import Ratio
 
-    def shown(share: Share) -> str:
+    def shown(share: Ratio) -> str:
         if share.value is None:
             return "of none"
         low, high = share.interval_95
-        return f"{share.hits} of {share.of}, {share.value:.1%} ({low:.1%} to {high:.1%})"
+        return f"{share.events} of {share.of}, {share.value:.1%} ({low:.1%} to {high:.1%})"
 
     table = Table(by, "accounts with an action", "complained, of shown", "undone, of applied", "surely")
     for one in count(open_ledger(ledger), by):

@@ -7,13 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from serving.ledger.database import Database
 from serving.ledger.entry import Entry
 from serving.ledger.outcomes import OUTCOME
-from serving.ledger.tables import CONTENTS, ENTRIES
-from serving.ledger.transaction import entry_of
+from serving.ledger.tables import ENTRIES
+from serving.ledger.transaction import entries_with_content, entry_of
 
 ROWS_AT_ONCE = 500
 
@@ -39,14 +37,7 @@ def events_by_account(database: Database) -> dict[str, list[Event]]:
 
 def entries(database: Database, kind: str) -> Iterator[Entry]:
     """Yield the entries of *kind* that are not emptied, oldest first."""
-    wanted = (
-        sa.select(
-            ENTRIES.c.kind, ENTRIES.c.record_id, ENTRIES.c.at_us, CONTENTS.c.account_id, CONTENTS.c.content
-        )
-        .join(CONTENTS, CONTENTS.c.seq == ENTRIES.c.seq)
-        .where(ENTRIES.c.kind == kind, CONTENTS.c.content.is_not(None))
-        .order_by(ENTRIES.c.seq)
-    )
+    wanted = entries_with_content(kind).order_by(ENTRIES.c.seq)
     with database.reading() as connection:
         for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(wanted):
             yield entry_of(row)

@@ -6,7 +6,7 @@ Counts come from the ledger alone. An account belongs to the group that its last
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from keepgrow.ledger_events import entries
@@ -16,31 +16,13 @@ from serving.actions.receipts import ROLLBACK
 from serving.ledger.database import Database
 from serving.ledger.decisions import DECISION
 from serving.ledger.outcomes import OUTCOME, SEEN
-from serving.wilson import Z_95, wilson
+from serving.wilson import Ratio
 
 if TYPE_CHECKING:
     from keepgrow.ledger import Attribute
     from serving.ledger.entry import Entry
 
 NOT_KNOWN = "not known"
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """So many of so many."""
-
-    hits: int
-    of: int
-
-    @property
-    def value(self) -> float | None:
-        """The share; None of nothing."""
-        return self.hits / self.of if self.of else None
-
-    @property
-    def interval_95(self) -> tuple[float, float]:
-        """Its 95 % interval by Wilson's score."""
-        return wilson(self.hits, self.of, Z_95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +40,9 @@ class Group:
     """
 
     name: str
-    exposed: Share
-    complained: Share
-    reversed: Share
+    exposed: Ratio
+    complained: Ratio
+    reversed: Ratio
     surely_less_exposed: bool = False
     surely_more_complaints: bool = False
 
@@ -110,9 +92,9 @@ def exposure(database: Database, by: Attribute) -> list[Group]:
     groups = [
         Group(
             name=name,
-            exposed=Share(len(one.exposed), len(one.accounts)),
-            complained=Share(len(one.complained), len(one.shown)),
-            reversed=Share(len(one.reversed & one.applied), len(one.applied)),
+            exposed=Ratio(len(one.exposed), len(one.accounts)),
+            complained=Ratio(len(one.complained), len(one.shown)),
+            reversed=Ratio(len(one.reversed & one.applied), len(one.applied)),
         )
         for name, one in seen.items()
     ]
@@ -136,11 +118,8 @@ def _flagged(groups: list[Group]) -> list[Group]:
     most = max((one.exposed.interval_95[0] for one in groups if one.exposed.of), default=0.0)
     fewest = min((one.complained.interval_95[1] for one in groups if one.complained.of), default=1.0)
     return [
-        Group(
-            name=one.name,
-            exposed=one.exposed,
-            complained=one.complained,
-            reversed=one.reversed,
+        replace(
+            one,
             surely_less_exposed=bool(one.exposed.of) and one.exposed.interval_95[1] < LEAST_RATIO * most,
             surely_more_complaints=bool(one.complained.of) and one.complained.interval_95[0] > fewest,
         )

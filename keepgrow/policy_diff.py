@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import sqlalchemy as sa
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -19,8 +18,8 @@ from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import PolicyDocument, load_policy
 from serving.ledger.decisions import DECISION, read_decision
 from serving.ledger.replay import Replayer
-from serving.ledger.tables import CONTENTS, ENTRIES
-from serving.ledger.transaction import entry_of
+from serving.ledger.tables import ENTRIES
+from serving.ledger.transaction import entries_with_content, entry_of
 
 SHOWN = 20
 ROWS_AT_ONCE = 500
@@ -95,15 +94,7 @@ def past_decisions(
         LedgerError: There is no ledger, or it lacks a document.
         PolicyError: A policy does not fit the features of a past decision.
     """
-    wanted = (
-        sa.select(
-            ENTRIES.c.kind, ENTRIES.c.record_id, ENTRIES.c.at_us, CONTENTS.c.account_id, CONTENTS.c.content
-        )
-        .join(CONTENTS, CONTENTS.c.seq == ENTRIES.c.seq)
-        .where(ENTRIES.c.kind == DECISION, CONTENTS.c.content.is_not(None))
-        .order_by(ENTRIES.c.seq.desc())
-        .limit(limit)
-    )
+    wanted = entries_with_content(DECISION).order_by(ENTRIES.c.seq.desc()).limit(limit)
     database = open_ledger(ledger)
     looked, changed = 0, list[Changed]()
     compiled: dict[tuple[int, str], Policy] = {}

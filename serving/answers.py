@@ -131,11 +131,19 @@ async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
         LedgerUnavailable: The decision could not be recorded in time.
     """
     scored = await score_account(state, account_id, CARD)
-    score = scored.score
-    features = state.frames.features(scored.rows, scored.index)
+    decided = await decide_on_record(state, scored, None)
+    return {**card_of(state, scored), "next_best_action": decided.to_dict()}
+
+
+def card_of(state: ServingState, scored: ScoredAccount) -> dict[str, Any]:
+    """Return what an account card shows beside a decision, of an account that was scored for a `CARD`.
+
+    Raises:
+        UnknownAccount: The store holds nothing of it.
+    """
+    score, features = scored.score, state.frames.features(scored.rows, scored.index)
     return {
         **score.to_dict(),
         "profile": {name: features[name] for name in PROFILE if name in features},
         **prospects(state.bundle.manifest, score, features, state.catalogue.currency),
-        "next_best_action": (await decide_on_record(state, scored, None)).to_dict(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 Z_90: Final = 1.6448536269514722
@@ -28,3 +29,26 @@ def wilson(hits: int, count: int, z: float) -> tuple[float, float]:
     low = 0.0 if hits == 0 else max(0.0, middle - half)
     high = 1.0 if hits == count else min(1.0, middle + half)
     return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A share with its interval.
+
+    Attributes:
+        events: How many.
+        of: Of how many.
+    """
+
+    events: int
+    of: int
+
+    @property
+    def value(self) -> float | None:
+        """The share, or None of nothing."""
+        return self.events / self.of if self.of else None
+
+    @property
+    def interval_95(self) -> tuple[float, float]:
+        """The 95 % interval by Wilson's score, which is 0 to 1 of nothing."""
+        return wilson(self.events, self.of, Z_95)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from serving.ledger.outcomes import SEEN
-from serving.wilson import Z_95, wilson
+from serving.wilson import Ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,29 +54,6 @@ class Applied:
     at: dt.datetime
     undone: bool
     given_up: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """A share with its interval.
-
-    Attributes:
-        events: How many.
-        of: Of how many.
-    """
-
-    events: int
-    of: int
-
-    @property
-    def value(self) -> float | None:
-        """The share, or None of nothing."""
-        return self.events / self.of if self.of else None
-
-    @property
-    def interval_95(self) -> tuple[float, float]:
-        """The 95 % interval by Wilson's score, which is 0 to 1 of nothing."""
-        return wilson(self.events, self.of, Z_95)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from serving.ledger.documents import get_document
 from serving.ledger.entry import from_microseconds, to_microseconds
 from serving.ledger.outcomes import OUTCOME
 from serving.ledger.replay import Replayer
-from serving.ledger.tables import CONTENTS, ENTRIES
-from serving.ledger.transaction import entry_of
+from serving.ledger.tables import ENTRIES
+from serving.ledger.transaction import entries_with_content, entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -191,15 +191,8 @@ def read_histories(
         ENTRIES.c.kind.in_((DECISION, RECEIPT)), ENTRIES.c.at_us >= start_us
     )
     wanted = (
-        sa.select(
-            ENTRIES.c.kind, ENTRIES.c.record_id, ENTRIES.c.at_us, CONTENTS.c.account_id, CONTENTS.c.content
-        )
-        .join(CONTENTS, CONTENTS.c.seq == ENTRIES.c.seq)
-        .where(
-            ENTRIES.c.kind.in_((DECISION, RECEIPT, ROLLBACK, OUTCOME)),
-            ENTRIES.c.seq >= first.scalar_subquery(),
-            CONTENTS.c.content.is_not(None),
-        )
+        entries_with_content(DECISION, RECEIPT, ROLLBACK, OUTCOME)
+        .where(ENTRIES.c.seq >= first.scalar_subquery())
         .order_by(ENTRIES.c.seq.desc())
     )
     for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(wanted):

@@ -14,8 +14,9 @@ from serving.decisions.autonomy import FIRST, next_level, reaches
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from serving.autonomy.figures import Figures, Ratio, Week
+    from serving.autonomy.figures import Figures, Week
     from serving.decisions.autonomy import Level, PromotionRule
+    from serving.wilson import Ratio
 
 Name = Literal[
     "level",

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from serving.actions.errors import UnknownSource
 from serving.actions.simulate import Rules
 from serving.actions.sources import SIMULATION, approvals_of, read_source
-from serving.answers import CARD, PROFILE, score_account
+from serving.answers import CARD, card_of, score_account
 from serving.brief.applied import applied_actions
 from serving.brief.document import Basis, brief_document
 from serving.brief.simulating import entries_of, simulate_standing
 from serving.deciding import decide_on_record
-from serving.scoring.prospects import prospects
 
 if TYPE_CHECKING:
     from serving.state import ServingState
@@ -39,7 +38,7 @@ async def brief_on_record(
         LedgerUnavailable: Decision or simulations could not be recorded in time.
     """
     scored = await score_account(state, account_id, CARD)
-    score = scored.score
+    card = card_of(state, scored)
     shared = None if shared_id is None else await _shared(state, account_id, shared_id)
     recorded = await decide_on_record(state, scored, SURFACE)
     rules = Rules(state.catalogue, state.policy)
@@ -47,13 +46,6 @@ async def brief_on_record(
     if simulated:
         await state.ledger.append(*entries_of(simulated, recorded.frame))
     applied = await state.ledger.look(lambda transaction: applied_actions(transaction, account_id))
-    manifest = state.bundle.manifest
-    features = state.frames.features(scored.rows, scored.index)
-    card = {
-        **score.to_dict(),
-        "profile": {name: features[name] for name in PROFILE if name in features},
-        **prospects(manifest, score, features, state.catalogue.currency),
-    }
     basis = Basis(
         decision=recorded.decision,
         frame=recorded.frame,
@@ -61,7 +53,7 @@ async def brief_on_record(
         not_drafted=not_drafted,
         applied=applied,
         rules=rules,
-        model_features={feature.name for feature in manifest.contract.model_features},
+        model_features={feature.name for feature in state.bundle.manifest.contract.model_features},
         shared=shared,
     )
     return brief_document(card, basis)

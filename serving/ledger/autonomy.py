@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from serving.decisions.autonomy import FIRST, LEVELS, Level
 from serving.errors import LedgerError
 from serving.ledger.entry import Entry, from_microseconds, to_microseconds
-from serving.ledger.tables import AUTONOMY_LEVELS, CONTENTS, ENTRIES
-from serving.ledger.transaction import Transaction, entry_of
+from serving.ledger.tables import AUTONOMY_LEVELS, ENTRIES
+from serving.ledger.transaction import Transaction, entries_with_content, entry_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -137,14 +137,7 @@ def record_change(
 
 def changes(transaction: Transaction) -> list[Entry]:
     """Return every change of level, oldest first, without those that were emptied."""
-    wanted = (
-        sa.select(
-            ENTRIES.c.kind, ENTRIES.c.record_id, ENTRIES.c.at_us, CONTENTS.c.account_id, CONTENTS.c.content
-        )
-        .join(CONTENTS, CONTENTS.c.seq == ENTRIES.c.seq)
-        .where(ENTRIES.c.kind == AUTONOMY, CONTENTS.c.content.is_not(None))
-        .order_by(ENTRIES.c.seq)
-    )
+    wanted = entries_with_content(AUTONOMY).order_by(ENTRIES.c.seq)
     return [entry_of(row) for row in transaction.connection.execute(wanted)]
 
 

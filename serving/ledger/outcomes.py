@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import orjson
-import sqlalchemy as sa
 
 from serving.errors import EntryExists, LedgerError
 from serving.ledger.decisions import DECISION
 from serving.ledger.entry import Entry
 from serving.ledger.rejections import suppress
-from serving.ledger.tables import CONTENTS, DECISION_OUTCOMES, ENTRIES
-from serving.ledger.transaction import entry_of
+from serving.ledger.tables import DECISION_OUTCOMES, ENTRIES
+from serving.ledger.transaction import entries_with_content, entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,12 +174,9 @@ def outcomes_of(transaction: Transaction, decision_id: str, limit: int) -> list[
         limit: Most outcomes; of more, the newest.
     """
     wanted = (
-        sa.select(
-            ENTRIES.c.kind, ENTRIES.c.record_id, ENTRIES.c.at_us, CONTENTS.c.account_id, CONTENTS.c.content
-        )
-        .join(ENTRIES, (ENTRIES.c.kind == OUTCOME) & (ENTRIES.c.record_id == DECISION_OUTCOMES.c.outcome_id))
-        .join(CONTENTS, CONTENTS.c.seq == ENTRIES.c.seq)
-        .where(DECISION_OUTCOMES.c.decision_id == decision_id, CONTENTS.c.content.is_not(None))
+        entries_with_content(OUTCOME)
+        .join(DECISION_OUTCOMES, DECISION_OUTCOMES.c.outcome_id == ENTRIES.c.record_id)
+        .where(DECISION_OUTCOMES.c.decision_id == decision_id)
         .order_by(ENTRIES.c.seq.desc())
         .limit(limit)
     )

@@ -32,6 +32,11 @@ _FULL = sa.select(
 _ONE = _FULL.where(ENTRIES.c.kind == sa.bindparam("of_kind"), ENTRIES.c.record_id == sa.bindparam("with_id"))
 
 
+def entries_with_content(*kinds: str) -> sa.Select[Any]:
+    """Return a select of the entries of some kinds that were not emptied, each row one for `entry_of`."""
+    return _FULL.where(ENTRIES.c.kind.in_(kinds), CONTENTS.c.content.is_not(None))
+
+
 def name_bytes(account_id: str) -> bytes:
     """Return an account's id as the database keeps it: any text, also such as no database's text may hold."""
     return account_id.encode("utf-8", "surrogatepass")

@@ -66,9 +66,14 @@ def test_groups_that_surely_differ_are_named(tmp_path: Path) -> None:
     groups = {one.name: one for one in exposure(Database(url), "segment")}
     assert set(groups) == {"small", "large"}
     small, large = groups["small"], groups["large"]
-    assert (small.exposed.hits, small.exposed.of, large.exposed.hits, large.exposed.of) == (30, 60, 60, 60)
-    assert (small.complained.hits, small.complained.of, large.complained.hits) == (30, 30, 0)
-    assert (large.reversed.hits, large.reversed.of) == (20, 60)
+    assert (small.exposed.events, small.exposed.of, large.exposed.events, large.exposed.of) == (
+        30,
+        60,
+        60,
+        60,
+    )
+    assert (small.complained.events, small.complained.of, large.complained.events) == (30, 30, 0)
+    assert (large.reversed.events, large.reversed.of) == (20, 60)
     assert (small.surely_less_exposed, large.surely_less_exposed) == (True, False)
     assert (small.surely_more_complaints, large.surely_more_complaints) == (True, False)
 

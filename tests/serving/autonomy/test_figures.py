@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.autonomy.figures import WEEK, Applied, History, Proposed, Ratio, counted, together
+from serving.autonomy.figures import WEEK, Applied, History, Proposed, counted, together
+from serving.wilson import Ratio
 
 START = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 
