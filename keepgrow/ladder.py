@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keepgrow.ledger_address import LedgerUrl, open_ledger
+from keepgrow.options import in_utc
 from serving.autonomy.figures import COUNTS, together
 from serving.autonomy.ladder import NotPromoted, Rung, demote_by_figures, read_ladder
 from serving.autonomy.ladder import demote as lower_level
@@ -60,7 +61,7 @@ def show(
         _require_known(action, catalogue)
         keys = [action]
     console = Console(highlight=False, markup=False)
-    rungs = [*read_ladder(open_ledger(ledger), document, keys, _utc(at)).values()]
+    rungs = [*read_ladder(open_ledger(ledger), document, keys, in_utc(at)).values()]
     console.print(_levels(rungs, document.autonomy.rule))
     console.print(_figures(rungs, document.autonomy.rule, everything=action is not None))
     for rung in rungs:
@@ -83,7 +84,7 @@ def promote(
     _require_known(action, catalogue)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
-        change = raise_level(open_ledger(ledger), _policy(policy), action, by=by, now=_utc(at))
+        change = raise_level(open_ledger(ledger), _policy(policy), action, by=by, now=in_utc(at))
     except NotPromoted as refused:
         console.print(f"{action} stays at {refused.level}")
         console.print(_reasons(refused.missing))
@@ -105,7 +106,7 @@ def demote(
     """Lower an action at once, to any level below its own; the services follow within seconds."""
     _require_known(action, catalogue)
     change = lower_level(
-        open_ledger(ledger), _policy(policy), action, _level(to), by=by, reason=reason, now=_utc(at)
+        open_ledger(ledger), _policy(policy), action, _level(to), by=by, reason=reason, now=in_utc(at)
     )
     typer.echo(f"{action} went from {change.before} to {change.after}, by {by}")
 
@@ -125,12 +126,12 @@ def evaluate(
     document, database = _policy(policy), open_ledger(ledger)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     found = [
-        rung for rung in read_ladder(database, document, _keys(catalogue), _utc(at)).values() if rung.broken
+        rung for rung in read_ladder(database, document, _keys(catalogue), in_utc(at)).values() if rung.broken
     ]
     for rung in found:
         _print_broken(console, rung)
         if apply_demotions and rung.level != FIRST:
-            change = demote_by_figures(database, document, rung, _utc(at))
+            change = demote_by_figures(database, document, rung, in_utc(at))
             console.print(f"{rung.action} went from {change.before} to {change.after}")
     if found:
         raise typer.Exit(1)
@@ -211,7 +212,3 @@ def _level(text: str) -> Level:
         if level == text:
             return level
     raise typer.BadParameter(f"{text!r} is no level to fall to: {', '.join(LEVELS[:-1])}", param_hint="--to")
-
-
-def _utc(at: dt.datetime | None) -> dt.datetime:
-    return dt.datetime.now(dt.UTC) if at is None else at.replace(tzinfo=dt.UTC)

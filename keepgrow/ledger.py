@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keepgrow.ledger_address import LedgerUrl, ledger_url, open_ledger
+from keepgrow.options import Now, in_utc
 from serving.errors import LedgerError
 
 Attribute = Literal["segment", "region", "plan", "industry"]
@@ -86,17 +87,12 @@ def export(
 def prune(
     older_than: Annotated[int, typer.Option(min=1, help="Age in days past which contents are emptied.")],
     ledger: LedgerUrl = None,
-    now: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="Time to count from; without it, now (UTC)."
-        ),
-    ] = None,
+    now: Now = None,
 ) -> None:
     """Empty the contents of old entries; the chain stays verifiable."""
     from serving.ledger.erasure import prune as empty_old
 
-    at = _utc(now)
+    at = in_utc(now)
     before = at - dt.timedelta(days=older_than)
     emptied = empty_old(open_ledger(ledger), before=before, now=at)
     _console().print(f"{emptied} contents from before {before:%Y-%m-%d %H:%M} UTC were emptied")
@@ -107,12 +103,7 @@ def treatments(
     dest: Annotated[Path, typer.Argument(help="Parquet file of the raw table `treatments` to write.")],
     ledger: LedgerUrl = None,
     window_days: Annotated[int, typer.Option(min=1, help="Days after a decision whose outcomes count.")] = 90,
-    now: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="Time to count from; without it, now (UTC)."
-        ),
-    ] = None,
+    now: Now = None,
     *,
     silence_is_known: Annotated[
         bool,
@@ -125,18 +116,12 @@ def treatments(
     from keepgrow.ledger_treatments import write_treatments
 
     counts = write_treatments(
-        open_ledger(ledger), dest, window_days=window_days, now=_utc(now), silence_is_known=silence_is_known
+        open_ledger(ledger), dest, window_days=window_days, now=in_utc(now), silence_is_known=silence_is_known
     )
     _console().print(
         f"{counts.rows} treatments in {dest}: {counts.treated} treated, {counts.held_out} held out, "
         f"{counts.with_outcome} with an outcome; {counts.skipped} decisions left out"
     )
-
-
-def _utc(time: dt.datetime | None) -> dt.datetime:
-    if time is None:
-        return dt.datetime.now(dt.UTC)
-    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
 
 
 @ledger_app.command()
@@ -145,12 +130,7 @@ def arms(
     window_days: Annotated[
         int, typer.Option(min=1, help="Days after an account's first decision whose outcomes count.")
     ] = 90,
-    now: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="Time to count from; without it, now (UTC)."
-        ),
-    ] = None,
+    now: Now = None,
 ) -> None:
     """Compare accounts under the policy, in control arms and held out; silence means that an account stayed."""
     from keepgrow.ledger_arms import Estimate, compare_arms
@@ -161,7 +141,7 @@ def arms(
         value, low, high = (scale * end for end in (estimate.value, estimate.low, estimate.high))
         return f"{value:+.1f}{unit} ({low:+.1f} to {high:+.1f})"
 
-    found = compare_arms(open_ledger(ledger), window_days=window_days, now=_utc(now))
+    found = compare_arms(open_ledger(ledger), window_days=window_days, now=in_utc(now))
     if not found:
         _console().print(f"No account's first decision is {window_days} days old yet.")
         return

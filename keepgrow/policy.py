@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keepgrow.known_fields import known_fields
+from keepgrow.options import CatalogueFile, bundle_of_fields
 from keepgrow.policy_diff import diff
 from keepgrow.policy_explain import explain
 from serving.decisions.catalogue import load_catalogue
@@ -23,14 +24,7 @@ PolicyFile = Annotated[
     Path | None,
     typer.Option("--policy", envvar="KEEPGROW_POLICY", help="Policy; without it the packaged one."),
 ]
-CatalogueFile = Annotated[
-    Path | None,
-    typer.Option("--catalogue", envvar="KEEPGROW_CATALOGUE", help="Catalogue; without it the packaged one."),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(help="Tag of the bundle whose features rules may use; without it those of the views."),
-]
+Model = Annotated[str | None, bundle_of_fields("rules")]
 
 
 @policy_app.command()

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keepgrow.known_fields import known_fields
+from keepgrow.options import CatalogueFile, bundle_of_fields
 from keepgrow.triggers_run import run
 from serving.decisions.catalogue import load_catalogue
 from serving.triggers.cases import PACKAGED_CASES, load_cases, run_cases
@@ -24,14 +25,7 @@ PlaybooksFile = Annotated[
     Path | None,
     typer.Option("--playbooks", envvar="KEEPGROW_PLAYBOOKS", help="Playbooks; without it the packaged ones."),
 ]
-CatalogueFile = Annotated[
-    Path | None,
-    typer.Option("--catalogue", envvar="KEEPGROW_CATALOGUE", help="Catalogue; without it the packaged one."),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(help="Tag of the bundle whose features triggers may use; without it those of the views."),
-]
+Model = Annotated[str | None, bundle_of_fields("triggers")]
 
 
 @triggers_app.command()

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from serving.decisions.documents import faults_of, read_document
+from serving.decisions.documents import naming_faults, read_document
 from serving.decisions.frame import DecisionFrame
 from serving.triggers.conditions import LIFECYCLE_STAGE
 from serving.triggers.errors import PlaybooksError
@@ -82,12 +82,9 @@ def load_cases(path: Path) -> CaseFile:
     Raises:
         PlaybooksError: It can't be read, or is of another form.
     """
-    try:
-        return CaseFile.model_validate(yaml.safe_load(read_document(path, "file of cases", PlaybooksError)))
-    except yaml.YAMLError as error:
-        raise PlaybooksError(f"{path}: not YAML: {error}") from error
-    except ValidationError as error:
-        raise PlaybooksError(f"{path}: {faults_of(error, 'cases')}") from error
+    text = read_document(path, "file of cases", PlaybooksError)
+    with naming_faults(str(path), "cases", PlaybooksError):
+        return CaseFile.model_validate(yaml.safe_load(text))
 
 
 def run_cases(

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feature_repo.contract import canonical_hash
 from serving.decisions.cover import CODE
-from serving.decisions.documents import faults_of, read_document
+from serving.decisions.documents import naming_faults, read_document
 from serving.triggers.errors import PlaybooksError
 
 if TYPE_CHECKING:
@@ -174,12 +174,8 @@ def parse_playbooks(text: str, source: str) -> PlaybooksDocument:
     Raises:
         PlaybooksError: The text is not YAML, not of this form, or does not fit together; every fault is named.
     """
-    try:
+    with naming_faults(source, "playbooks", PlaybooksError):
         return PlaybooksDocument.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise PlaybooksError(f"{source}: not YAML: {error}") from error
-    except ValidationError as error:
-        raise PlaybooksError(f"{source}: {faults_of(error, 'playbooks')}") from error
 
 
 def load_playbooks(path: Path | None = None) -> PlaybooksDocument:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pydantic import ValidationError
 
 from serving.decisions.catalogue.document import Catalogue
-from serving.decisions.documents import faults_of, read_document
+from serving.decisions.documents import naming_faults, read_document
 from serving.errors import CatalogueError
 
 PACKAGED_CATALOGUE: Final = Path(__file__).with_name("catalogue.yaml")
@@ -26,12 +25,8 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     Raises:
         CatalogueError: The text is not YAML, not of this form, or contradicts itself; every fault is named.
     """
-    try:
+    with naming_faults(source, "catalogue", CatalogueError):
         return Catalogue.model_validate(completed(yaml.safe_load(text), source))
-    except yaml.YAMLError as error:
-        raise CatalogueError(f"{source}: not YAML: {error}") from error
-    except ValidationError as error:
-        raise CatalogueError(f"{source}: {faults_of(error, 'catalogue')}") from error
 
 
 def completed(content: Any, source: str) -> Any:  # noqa: ANN401 -- whatever the file held

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feature_repo.contract import canonical_hash
 from serving.decisions.arms import Arms
 from serving.decisions.autonomy import Autonomy
 from serving.decisions.caps import Cap
 from serving.decisions.cover import CODE, Cover
-from serving.decisions.documents import faults_of, read_document
+from serving.decisions.documents import naming_faults, read_document
 from serving.decisions.holdouts import Holdouts
 from serving.decisions.policy.exceptions import ContractException
 from serving.decisions.policy.regions import Regions
@@ -107,12 +107,8 @@ def parse_policy(text: str, source: str) -> PolicyDocument:
     Raises:
         PolicyError: The text is not YAML or not of this form.
     """
-    try:
+    with naming_faults(source, "policy", PolicyError):
         return PolicyDocument.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise PolicyError(f"{source}: not YAML: {error}") from error
-    except ValidationError as error:
-        raise PolicyError(f"{source}: {faults_of(error, 'policy')}") from error
 
 
 def load_policy(path: Path | None = None) -> PolicyDocument:

@@ -1,0 +1,38 @@
+"""Options that several commands share: each has one name, one environment variable and one sentence."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.models import OptionInfo
+
+CatalogueFile = Annotated[
+    Path | None,
+    typer.Option("--catalogue", envvar="KEEPGROW_CATALOGUE", help="Catalogue; without it the packaged one."),
+]
+Now = Annotated[
+    dt.datetime | None,
+    typer.Option(
+        "--now",
+        formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
+        help="Time to count from; without it, now (UTC).",
+    ),
+]
+
+
+def bundle_of_fields(conditions: str) -> OptionInfo:
+    """Return the option that names the bundle whose features *conditions*, such as rules, may speak of."""
+    option: OptionInfo = typer.Option(
+        help=f"Tag of the bundle whose features {conditions} may use; without it those of the views."
+    )
+    return option
+
+
+def in_utc(time: dt.datetime | None) -> dt.datetime:
+    """Return the *time* that an option gave, in UTC, or now without one; a time without an offset means UTC."""
+    if time is None:
+        return dt.datetime.now(dt.UTC)
+    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
