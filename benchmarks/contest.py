@@ -110,14 +110,17 @@ def circumstances(run: Run, seconds: float) -> dict[str, Any]:
 def line(
     held_out: HeldOut, name: str, kind: Kind, note: str, metrics: Mapping[str, Metric], plan: Plan
 ) -> Line:
-    """Return the line of the model *name*, ours minus it included unless it is ours."""
-    leading = next(iter(metrics.values()))
+    """Return the line of the model *name*, ours minus it in every metric included unless it is ours."""
+    leading, *others = metrics
     how = {"samples": plan.samples, "seed": BOOTSTRAP_SEED}
     return Line(
         model=name,
         kind=kind,
         figures={key: Figure.of(held_out.estimate(name, metric, **how)) for key, metric in metrics.items()},
-        gain=None if name == OURS else Figure.of(held_out.gain(OURS, name, leading, **how)),
-        spread=held_out.spread(name, leading),
+        gain=None if name == OURS else Figure.of(held_out.gain(OURS, name, metrics[leading], **how)),
+        gains={}
+        if name == OURS
+        else {key: Figure.of(held_out.gain(OURS, name, metrics[key], **how)) for key in others},
+        spread=held_out.spread(name, metrics[leading]),
         note=note,
     )

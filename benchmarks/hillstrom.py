@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from benchmarks import yardsticks
-from benchmarks.hillstrom_page import SINGLE, markdown
+from benchmarks.hillstrom_page import SEEDS, SINGLE, markdown
 from benchmarks.hillstrom_trial import ACTIONS, OUTCOMES, SETTINGS, SHIPPED, load, not_shrunk, shipped
 from benchmarks.shared_data import ROOT
 from training.evaluation.bootstrap import AccountBootstrap
@@ -179,7 +179,7 @@ def main() -> None:
     shared = os.environ.get("KEEPGROW_SHARED_DATA") or root.parent.parent / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(shared), help="folder of the shared data sets")
     parser.add_argument("--out", type=Path, default=root / "results" / "hillstrom.md")
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument(

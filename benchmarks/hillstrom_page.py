@@ -30,6 +30,7 @@ METRICS: Final = {
 }
 COMPARED: Final = ("qini", "policy_dr")
 UNITS: Final = {"visit": ("1,000 customers", 1000.0), "spend": ("100 customers, USD", 100.0)}
+SEEDS: Final = 5
 _LIBRARIES: Final = ("causalml", "econml")
 
 
@@ -46,10 +47,11 @@ def markdown(
         first: The first seed; the others follow it.
     """
     seeds = len(next(iter(results["visit"].values())))
+    which = f"seeds {first} to {first + seeds - 1}" if seeds > 1 else f"seed {first}"
+    options = f" --first-seed {first}" * bool(first) + f" --seeds {seeds}" * (seeds != SEEDS)
     preface = (
-        f"`python -m benchmarks.hillstrom{f' --first-seed {first}' if first else ''}`, {date}; 64,000 customers, "
-        f"{seeds} seeds ({first} to {first + seeds - 1}) of a 50/50 "
-        f"split; LightGBM {metadata.version('lightgbm')}; {'; '.join(notes)}.\n"
+        f"`python -m benchmarks.hillstrom{options}`, {date}; 64,000 customers, {which} of a 50/50 split; "
+        f"LightGBM {metadata.version('lightgbm')}; {'; '.join(notes)}.\n"
         f"Means over seeds with 95 % intervals over customers ({samples} resamples of all customers, the same for all "
         "learners and seeds; fitted models are kept). Qini and AUUC are gains per customer, not divided by a perfect "
         "ranking's, mean of both e-mails against none; they can't be compared with other libraries' figures. Policy "
@@ -57,7 +59,7 @@ def markdown(
         "above zero). Learners stand in the order of that value."
     )
     title = "## Uplift on Hillstrom"
-    lines = [f"{title}, seeds {first} to {first + seeds - 1}" if first else title, "", preface]
+    lines = [f"{title}, {which}" if first else title, "", preface]
     for outcome, table in results.items():
         unit, scale = UNITS[outcome]
         ranked = sorted(table, key=lambda name: -mean(table[name], "policy_dr")[0])

@@ -16,6 +16,7 @@ from training.heads.uplift.learners import LearnerName, learn
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.shrinkage import Prior
 from training.heads.uplift.train import train_uplift
+from training.outlook_effects import COMPARED
 from training.treatments import LoggedTreatments, trial
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def shipped(
         matrix,
         priors={(name, outcome): Prior(0.0, _PRIOR_SD[outcome]) for name in ACTIONS},
         outcomes=(outcome,),
+        learners=COMPARED,
         samples=_REPORT_SAMPLES,
         settings=SETTINGS,
         seed=seed,

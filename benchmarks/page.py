@@ -1,7 +1,7 @@
 """Writes the benchmarks' results between the marks of docs/performance-models.md.
 
-What was measured on data of others, and what each view of features is worth, stand between marks of their own: the
-second has a synthetic world in it, the first never.
+What was measured on data of others stands between marks of its own. So do results that have something made up in them,
+each by itself: a synthetic world in the ablation, planted effects in simulated trials.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 PAGE: Final = ROOT / "docs" / "performance-models.md"
 BEGIN: Final = "<!-- measured: begin; `python -m benchmarks.page` writes what stands between the marks -->"
 END: Final = "<!-- measured: end -->"
-ABLATION_BEGIN: Final = (
-    "<!-- ablation: begin; `python -m benchmarks.page` writes what stands between the marks -->"
+MADE_UP_RESULTS: Final = {"synthetic-hillstrom": "hillstrom_simulated", "ablation": "ablation"}
+"""The benchmark behind each result that has something made up in it; in the order of the page."""
+ORDER: Final = (
+    "churnsim",
+    "telco",
+    "coil2000",
+    "hillstrom",
+    "hillstrom-fresh",
+    "hillstrom-untouched",
+    "sentiment",
 )
-ABLATION_END: Final = "<!-- ablation: end -->"
-ORDER: Final = ("churnsim", "telco", "coil2000", "hillstrom", "hillstrom-fresh", "sentiment")
 ELSEWHERE: Final = ("README", "ablation", "synthetic")
 """How results begin that are not among what was measured on data of others."""
 DEEPEST: Final = 6
-_WORDS: Final = {
-    "ahead": "Ours is ahead, with an interval above zero, of",
-    "behind": "Ours is behind, with an interval below zero, of",
-    "level": "The interval holds zero for",
-}
 
 
 class PageError(Exception):
@@ -59,12 +60,7 @@ def section(path: Path) -> str:
     record = path.with_suffix(".json")
     if not record.exists():
         return text
-    sentences = [
-        f"{_WORDS[state]} {'; '.join(models)}."
-        for state, models in verdicts(read(record).lines).items()
-        if models
-    ]
-    return "\n\n".join([text, *([" ".join(sentences)] if sentences else [])])
+    return "\n\n".join([text, " ".join(verdicts(read(record)))]).strip()
 
 
 def measured(folder: Path) -> str:
@@ -80,11 +76,17 @@ def measured(folder: Path) -> str:
     return "\n\n".join(section(found[name]) for name in names)
 
 
-def ablation(folder: Path) -> str:
-    """Return what stands between the marks of the ablation, or a sentence that says how it is made."""
-    path = folder / "ablation.md"
+def marks(name: str) -> tuple[str, str]:
+    """Return the marks around the made-up result *name*."""
+    begin = f"<!-- {name}: begin; `python -m benchmarks.page` writes what stands between the marks -->"
+    return begin, f"<!-- {name}: end -->"
+
+
+def made_up(folder: Path, name: str) -> str:
+    """Return what stands between the marks of the result *name*, or a sentence that says how it is made."""
+    path = folder / f"{name}.md"
     if not path.exists():
-        return "Not measured yet: `python -m benchmarks.run --only ablation`."
+        return f"Not measured yet: `python -m benchmarks.run --only {MADE_UP_RESULTS[name]}`."
     return section(path)
 
 
@@ -107,7 +109,9 @@ def write_page(folder: Path, page: Path = PAGE) -> None:
         PageError: There is no result, or the page lacks its marks.
     """
     text = assembled(page.read_text(encoding="utf-8"), measured(folder))
-    page.write_text(assembled(text, ablation(folder), ABLATION_BEGIN, ABLATION_END), encoding="utf-8")
+    for name in MADE_UP_RESULTS:
+        text = assembled(text, made_up(folder, name), *marks(name))
+    page.write_text(text, encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

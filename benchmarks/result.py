@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from training.evaluation.bootstrap import Estimate
 
+_WORDS: Final = {
+    "ahead": "ours is ahead, with an interval above zero, of",
+    "behind": "ours is behind, with an interval below zero, of",
+    "level": "the interval holds zero for",
+}
+TARGET_FIGURES: Final = {
+    "flagged_ratio": ("flagged", 3),
+    "precision": ("precision", 3),
+    "recall": ("recall", 3),
+    "f1": ("F1", 3),
+    "revenue_protection_accuracy": ("MRR classified correctly", 3),
+    "value_per_account": ("value a row", 2),
+}
+"""Heading and digits."""
+TARGETS: Final = (
+    "Wanted are precision 0.85, recall 0.80, F1 0.82 and, as revenue-protection accuracy, 0.90 of the MRR classified "
+    "correctly. A target is met or missed only if its whole interval says so. Thresholds were chosen on other rows."
+)
 Kind = Literal["ours", "ablation", "yardstick", "baseline", "published"]
 
 
@@ -51,6 +68,7 @@ class Line(_Value):
         kind: What it is to us.
         figures: By metric, in the table's order.
         gain: Ours minus this model in the leading metric, on the same resamples.
+        gains: Likewise in other metrics, by metric.
         spread: Smallest and largest leading metric over seeds.
         note: What else must be known.
     """
@@ -60,7 +78,26 @@ class Line(_Value):
     kind: Kind
     figures: dict[str, Figure]
     gain: Figure | None = None
+    gains: dict[str, Figure] = {}
     spread: tuple[float, float] | None = None
+    note: str = ""
+
+
+class TargetLine(_Value):
+    """What one threshold rule comes to on held-out rows.
+
+    Attributes:
+        group: Which rows or which task, as in `Line`.
+        rule: How the threshold was chosen, or that nobody or everybody is flagged.
+        figures: By name, as in `TARGET_FIGURES`.
+        verdicts: Of each target, in words; none of flagging nobody or everybody.
+        note: What else must be known.
+    """
+
+    group: str = ""
+    rule: str
+    figures: dict[str, Figure]
+    verdicts: dict[str, str] = {}
     note: str = ""
 
 
@@ -80,6 +117,7 @@ class Result(_Value):
         seconds: How long it took.
         versions: Of the packages that were compared.
         missing: What was left out, and why.
+        targets: What threshold rules come to, if the product's targets are of this task.
     """
 
     name: str
@@ -94,6 +132,7 @@ class Result(_Value):
     seconds: int
     versions: dict[str, str]
     missing: tuple[str, ...] = ()
+    targets: tuple[TargetLine, ...] = ()
 
 
 def markdown(result: Result) -> str:
@@ -102,11 +141,13 @@ def markdown(result: Result) -> str:
     spread = any(line.spread and line.spread[0] < line.spread[1] for line in result.lines)
     gained = any(line.gain for line in result.lines)
     leading, digits = next(iter(result.metrics.values()))
+    more = [key for key in result.metrics if any(key in line.gains for line in result.lines)]
     heads = [
         *(["task"] if grouped else []),
         "model",
         *(title for title, _ in result.metrics.values()),
         *([f"ours minus it ({leading})"] if gained else []),
+        *(f"ours minus it ({result.metrics[key][0]})" for key in more),
         *(["over seeds"] if spread else []),
         "",
     ]
@@ -122,6 +163,10 @@ def markdown(result: Result) -> str:
             f"**{line.model}**" if line.kind == "ours" else line.model,
             *(f"**{cell}**" if line.kind == "ours" and cell else cell for cell in figures),
             *([line.gain.text(digits, sign=True) if line.gain else ""] if gained else []),
+            *(
+                line.gains[key].text(result.metrics[key][1], sign=True) if key in line.gains else ""
+                for key in more
+            ),
             *(
                 [f"{line.spread[0]:.{digits}f} to {line.spread[1]:.{digits}f}" if line.spread else ""]
                 if spread
@@ -139,10 +184,54 @@ def markdown(result: Result) -> str:
         f"# {result.title}",
         f"{result.data} {result.split} {result.interval}",
         table,
+        *(
+            [f"## Threshold rules against the targets\n\n{TARGETS}", targets_table(result)]
+            if result.targets
+            else []
+        ),
         *(f"Left out: {sentence}." for sentence in result.missing),
         f"Run on {result.made_on}, {result.plan} plan, {result.seconds} s; {libraries}.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def targets_table(result: Result) -> str:
+    """Return the threshold rules of *result* as a Markdown table."""
+    grouped = any(line.group for line in result.targets)
+    shown = {
+        name: title
+        for name, title in TARGET_FIGURES.items()
+        if any(name in line.figures for line in result.targets)
+    }
+    heads = [
+        *(["task"] if grouped else []),
+        "rule",
+        *(title for title, _ in shown.values()),
+        "against the targets",
+        "",
+    ]
+    body = []
+    last = None
+    for line in result.targets:
+        verdicts = "; ".join(
+            f"{TARGET_FIGURES[name][0]}: {sentence}" for name, sentence in line.verdicts.items()
+        )
+        body.append(
+            [
+                *([line.group if line.group != last else ""] if grouped else []),
+                line.rule,
+                *(
+                    line.figures[name].text(digits) if name in line.figures else ""
+                    for name, (_, digits) in shown.items()
+                ),
+                verdicts,
+                line.note,
+            ]
+        )
+        last = line.group
+    return "\n".join(
+        f"| {' | '.join(cells)} |".replace("  ", " ") for cells in (heads, ["---"] * len(heads), *body)
+    )
 
 
 def write(result: Result, folder: Path) -> None:
@@ -161,12 +250,28 @@ def read(path: Path) -> Result:
     return Result.model_validate(json.loads(path.read_text(encoding="utf-8")))
 
 
-def verdicts(lines: tuple[Line, ...]) -> Mapping[str, list[str]]:
-    """Return the models, `group: model`, that ours beats, loses to, or can't be told from, by the gain's interval."""
-    found: dict[str, list[str]] = {"ahead": [], "behind": [], "level": []}
-    for line in lines:
-        if line.gain is None or line.gain.low is None or line.gain.high is None:
-            continue
-        state = "ahead" if line.gain.low > 0 else "behind" if line.gain.high < 0 else "level"
-        found[state].append(f"{line.group}: {line.model}" if line.group else line.model)
-    return found
+def verdicts(result: Result) -> list[str]:
+    """Return a sentence a metric and state: which models ours is surely ahead of, behind, or can't be told from.
+
+    Where a result has several tasks, models are named once, with the tasks in brackets unless it is all of them.
+    """
+    tasks = {line.group for line in result.lines}
+    sentences = []
+    for key, (title, _) in result.metrics.items():
+        found: dict[str, dict[str, list[str]]] = {}
+        for line in result.lines:
+            gain = line.gain if key == next(iter(result.metrics)) else line.gains.get(key)
+            if gain is None or gain.low is None or gain.high is None:
+                continue
+            state = "ahead" if gain.low > 0 else "behind" if gain.high < 0 else "level"
+            found.setdefault(state, {}).setdefault(line.model, []).append(line.group)
+        for state, models in found.items():
+            named = [
+                model if len(groups) == len(tasks) else f"{model} ({', '.join(groups)})"
+                for model, groups in models.items()
+            ]
+            everywhere = len(tasks) > 1 and all(len(groups) == len(tasks) for groups in models.values())
+            sentences.append(
+                f"{title}: {_WORDS[state]} {', '.join(named)}{', in every task' if everywhere else ''}."
+            )
+    return sentences

@@ -7,14 +7,14 @@ import sys
 import pytest
 
 from benchmarks.page import (
-    ABLATION_BEGIN,
-    ABLATION_END,
     BEGIN,
     END,
+    MADE_UP_RESULTS,
     PAGE,
     PageError,
-    ablation,
     assembled,
+    made_up,
+    marks,
     measured,
     write_page,
 )
@@ -22,6 +22,8 @@ from benchmarks.result import Figure, Line, Result, markdown, read, verdicts, wr
 from benchmarks.run import benchmarks, command, main, run_all
 from benchmarks.shared_data import ROOT
 
+MADE_UP = "\n\n".join("\n".join(marks(name)) for name in MADE_UP_RESULTS)
+ABLATION_END = marks("ablation")[1]
 LINES = (
     Line(
         model="Keepgrow",
@@ -83,7 +85,41 @@ def test_the_table_shows_intervals_gains_and_what_is_missing():
 
 def test_a_verdict_needs_an_interval_that_leaves_out_zero():
     """Ahead, behind and level are told by the gain's interval; lines without a gain have no verdict."""
-    assert verdicts(LINES) == {"ahead": ["weak"], "behind": ["strong"], "level": ["peer"]}
+    assert verdicts(RESULT) == [
+        "ROC AUC: ours is ahead, with an interval above zero, of weak.",
+        "ROC AUC: ours is behind, with an interval below zero, of strong.",
+        "ROC AUC: the interval holds zero for peer.",
+    ]
+
+
+def test_verdicts_name_a_model_once_and_tell_every_metric():
+    """A model that is beaten in every task needs no list of them; other metrics have verdicts of their own."""
+
+    def line(task, model, gain, brier):
+        interval = {"low": gain - 0.1, "high": gain + 0.1}
+        other = {"brier": Figure(value=brier, low=brier - 0.1, high=brier + 0.1)}
+        return Line(
+            group=task,
+            model=model,
+            kind="baseline",
+            figures={},
+            gain=Figure(value=gain, **interval),
+            gains=other,
+        )
+
+    lines = [line("30 d", "base", 0.2, 0.0), line("60 d", "base", 0.3, 0.0)]
+    lines += [line("30 d", "tuned", 0.2, 0.0), line("60 d", "tuned", 0.0, -0.2)]
+    told = RESULT.model_copy(
+        update={"metrics": {"auc": ("ROC AUC", 2), "brier": ("Brier score", 2)}, "lines": tuple(lines)}
+    )
+    assert verdicts(told) == [
+        "ROC AUC: ours is ahead, with an interval above zero, of base, tuned (30 d).",
+        "ROC AUC: the interval holds zero for tuned (60 d).",
+        "Brier score: the interval holds zero for base, tuned (30 d).",
+        "Brier score: ours is behind, with an interval below zero, of tuned (60 d).",
+    ]
+    assert "| ours minus it (Brier score) |" in markdown(told)
+    assert "in every task" in verdicts(told.model_copy(update={"lines": tuple(lines[:2])}))[0]
 
 
 def test_the_page_holds_every_result_between_its_marks(tmp_path):
@@ -94,19 +130,18 @@ def test_the_page_holds_every_result_between_its_marks(tmp_path):
     (folder / "hillstrom.md").write_text("### Uplift\n\n#### visit\n", encoding="utf-8")
     (folder / "synthetic-uplift.md").write_text("# Made\n\nnot of customers\n", encoding="utf-8")
     page = tmp_path / "page.md"
-    page.write_text(
-        f"# Title\n\n{BEGIN}\nbygone\n{END}\n\n{ABLATION_BEGIN}\n{ABLATION_END}\n\nAfter.\n", encoding="utf-8"
-    )
+    page.write_text(f"# Title\n\n{BEGIN}\nbygone\n{END}\n\n{MADE_UP}\n\nAfter.\n", encoding="utf-8")
     write_page(folder, page)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Title\n")
     assert text.endswith(f"{ABLATION_END}\n\nAfter.\n")
+    assert "Not measured yet: `python -m benchmarks.run --only hillstrom_simulated`." in text
     assert "bygone" not in text
     assert "not of customers" not in text
     assert (
         text.index("## Telco") < text.index("## Uplift") < text.index("### visit") < text.index("## Made up")
     )
-    assert "Ours is behind, with an interval below zero, of strong." in text
+    assert "ROC AUC: ours is behind, with an interval below zero, of strong." in text
     write_page(folder, page)
     assert page.read_text(encoding="utf-8") == text
 
@@ -115,11 +150,11 @@ def test_the_ablation_stands_between_marks_of_its_own(tmp_path):
     """It has a synthetic world in it, so that it is never among what was measured on data of others."""
     folder = tmp_path / "results"
     write(RESULT, folder)
-    assert "--only ablation" in ablation(folder)
+    assert "--only ablation" in made_up(folder, "ablation")
     (folder / "ablation.md").write_text("# Ablation\n\n### Synthetic world\n", encoding="utf-8")
     assert "Synthetic" not in measured(folder)
     page = tmp_path / "page.md"
-    page.write_text(f"{BEGIN}\n{END}\n\n{ABLATION_BEGIN}\n{ABLATION_END}\n", encoding="utf-8")
+    page.write_text(f"{BEGIN}\n{END}\n\n{MADE_UP}\n", encoding="utf-8")
     write_page(folder, page)
     text = page.read_text(encoding="utf-8")
     assert (
@@ -142,7 +177,8 @@ def test_the_shipped_page_holds_the_shipped_results():
     """The documentation says what the results in the repository say."""
     results = ROOT / "benchmarks" / "results"
     assert measured(results) in PAGE.read_text(encoding="utf-8")
-    assert ablation(results) in PAGE.read_text(encoding="utf-8")
+    for name in MADE_UP_RESULTS:
+        assert made_up(results, name) in PAGE.read_text(encoding="utf-8")
 
 
 def test_every_script_that_can_be_run_is_found():

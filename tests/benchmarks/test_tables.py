@@ -16,12 +16,11 @@ def test_a_data_set_that_is_absent_is_named(monkeypatch, tmp_path):
         shared("telco", "Telco-Customer-Churn.csv")
 
 
-def test_owners_found_counts_the_best_fifth():
-    """A perfect ranking of 5 owners in 100 finds all 238 in the best fifth; the reverse finds none."""
+def test_lift_counts_the_best_fifth():
+    """A perfect ranking of 5 owners in 100 has five times their share in the best fifth; the reverse has none."""
     label = np.r_[np.ones(5), np.zeros(95)]
-    assert coil.found_of_238(label, -np.arange(100.0), None)[0] == pytest.approx(238)
     assert coil.lift(label, -np.arange(100.0), None)[0] == pytest.approx(5)
-    assert coil.found_of_238(label, np.arange(100.0), None)[0] == 0
+    assert coil.lift(label, np.arange(100.0), None)[0] == 0
 
 
 @pytest.mark.shared_data

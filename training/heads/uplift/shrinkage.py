@@ -132,6 +132,8 @@ SLOPE_PRIOR_MEAN = 0.25
 LEAST_SLOPE = 0.02
 """Differences that count by less are dropped: trees that are surely noise need not be carried along."""
 MOST_SLOPE = 1.5
+SURELY_WRONG = 2.0
+"""Standard errors below zero from where a slope is no accident: the differences are wrong, and none is used."""
 _FAR_LEFT = -30.0
 
 
@@ -153,9 +155,10 @@ class Slope:
 
         Before they are tried a learner's differences are believed by a quarter, and never the other way round
         (`SLOPE_PRIOR_MEAN`). So a slope that came out below zero by chance still leaves a little, and with it the order
-        of accounts, which a small weight costs nothing; how far accounts are told apart falls with it. The tail of the
-        prior is long: a sure slope is used nearly as it is, and as regularised trees say too little rather than too
-        much, it may pass 1. With prior mean p the posterior is a normal distribution of mean `m = raw - sd^2 / p` and
+        of accounts, which a small weight costs nothing; how far accounts are told apart falls with it. One that is
+        `SURELY_WRONG` standard errors below zero contradicts that belief, and nothing is left of the differences. The
+        tail of the prior is long: a sure slope is used nearly as it is, and as regularised trees say too little rather
+        than too much, it may pass 1. With prior mean p the posterior is a normal distribution of mean `m = raw - sd^2 / p` and
         deviation sd, cut off at zero; its mean is `m + sd pdf(m / sd) / cdf(m / sd)` (Johnson, Kotz and Balakrishnan,
         1994, section 13.10.1).
         """
@@ -163,6 +166,8 @@ class Slope:
             return 0.0
         if self.sd <= 0:
             return float(np.clip(self.raw, 0.0, MOST_SLOPE))
+        if self.raw < -SURELY_WRONG * self.sd:
+            return 0.0
         mean = self.raw - self.sd**2 / SLOPE_PRIOR_MEAN
         at = mean / self.sd
         hazard = float(np.exp(-0.5 * at**2 - log_ndtr(at))) / float(np.sqrt(2.0 * np.pi))

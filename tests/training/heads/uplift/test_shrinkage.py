@@ -9,6 +9,7 @@ from training.heads.uplift.shrinkage import (
     LEAST_SLOPE,
     MOST_SLOPE,
     SLOPE_PRIOR_MEAN,
+    SURELY_WRONG,
     Average,
     Prior,
     Slope,
@@ -80,6 +81,9 @@ def test_noise_is_dropped_and_sure_differences_are_kept():
     assert Slope(9.0, 0.1).shrunk == MOST_SLOPE
     assert 0 < Slope(0.0, 0.05).shrunk < 0.05
     assert Slope(-0.9, 0.1).shrunk == 0
+    for error in (0.1, 0.31, 2.0, 5.0):
+        assert Slope(-1.01 * SURELY_WRONG * error, error).shrunk == 0
+        assert Slope(-0.99 * SURELY_WRONG * error, error).shrunk > 0
 
 
 def test_an_unsure_slope_is_near_what_was_believed_before():
