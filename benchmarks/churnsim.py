@@ -20,6 +20,7 @@ from benchmarks.packages import versions
 from benchmarks.plan import asked
 from benchmarks.result import Figure, Line, Result, write
 from benchmarks.shared_data import ROOT, shared
+from benchmarks.targets import target_lines
 from feature_repo.settings import FeatureRepoSettings
 from feature_repo.store import open_store
 from training.definitions import HEADS, load_definitions
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.plan import Run
+    from benchmarks.result import TargetLine
 
 TEST_FROM: Final = dt.date(2023, 7, 1)
 SEEDS: Final = (7, 1, 2)
@@ -143,6 +145,16 @@ def lines_of(found: Sequence[dict[str, Any]]) -> list[Line]:
     return lines
 
 
+def targets_of(metrics: dict[str, Any]) -> list[TargetLine]:
+    """Return what the threshold rules of one training come to on its test cutoffs."""
+    return [
+        line
+        for head in HEADS
+        for horizon in HORIZONS
+        for line in target_lines(f"{head} {horizon[:-1]} days", metrics["heads"][head]["horizons"][horizon])
+    ]
+
+
 def measure(run: Run) -> Result:
     """Return the comparison."""
     started = time.monotonic()
@@ -163,6 +175,7 @@ def measure(run: Run) -> Result:
         interval="95 % intervals resample accounts.",
         metrics=dict(METRICS),
         lines=tuple(lines_of(found)),
+        targets=tuple(targets_of(found[0])),
         plan=run.plan.name,
         made_on=run.today.isoformat(),
         seconds=round(time.monotonic() - started),

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from training.definitions import Definitions, load_definitions
-from training.heads.train import HeadRows, train_head
+from training.heads.train import HeadRows, TrainedHead, train_head
 from training.labels import Intervals
 
 if TYPE_CHECKING:
@@ -35,14 +35,13 @@ def head_rows(matrix: NDArray[np.float64], label: NDArray[np.float64]) -> HeadRo
     return HeadRows(matrix, Intervals(at_risk=everyone, event=label[:, None] > 0, observed=everyone))
 
 
-def shipped_trainer(
-    train: Table, test: Table, *, seed: int, chosen: Definitions | None = None
-) -> NDArray[np.float64]:
-    """Return the probability of each row of *test* by Keepgrow's trainer fitted to *train*.
+def fitted(
+    train: Table, *, seed: int, chosen: Definitions | None = None
+) -> tuple[TrainedHead, NDArray[np.intp]]:
+    """Return Keepgrow's trainer fitted to *train*, and the rows of *train* on which it made its choices.
 
     Args:
         train: Training rows.
-        test: Rows to score.
         seed: Seed of the validation draw and of LightGBM's sampling.
         chosen: Definitions instead of the shipped ones, for ablations.
     """
@@ -60,4 +59,12 @@ def shipped_trainer(
         num_threads=1,
         progress=lambda _: None,
     )
+    return trained, validation
+
+
+def shipped_trainer(
+    train: Table, test: Table, *, seed: int, chosen: Definitions | None = None
+) -> NDArray[np.float64]:
+    """Return the probability of each row of *test* by Keepgrow's trainer fitted to *train*; see `fitted`."""
+    trained, _ = fitted(train, seed=seed, chosen=chosen)
     return trained.head.probabilities(test.matrix)[:, 0]

@@ -1,7 +1,8 @@
 """The true effect of every action at every draw of a synthetic world, also of the actions that were not drawn.
 
 The truth files hold the effect of the drawn action alone. The world is seeded, so its history can be told again, and
-each draw's state played forward under every action with the world's own law.
+each draw's state played forward under every action with the world's own law. Futures are played in two halves that
+share no randomness, so that products of the two are free of the futures' noise.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Truth:
     """True effects of all actions.
 
     Attributes:
-        retained: By account and day (`datetime64[D]`), the effect of each of the world's actions, shape (5,).
+        retained: By account and day (`datetime64[D]`), the effect of each of the world's actions by either half of
+            the futures, shape (2, 5).
         expanded: Likewise.
     """
 
@@ -44,11 +46,16 @@ class Truth:
 
     def effects(self, outcome: str, draws: LoggedTreatments, actions: Sequence[str]) -> NDArray[np.float64]:
         """Return the true effect of each of *actions* at each of *draws*, shape (n, len(actions))."""
+        return np.asarray(self.halves(outcome, draws, actions).mean(axis=0), dtype=np.float64)
+
+    def halves(self, outcome: str, draws: LoggedTreatments, actions: Sequence[str]) -> NDArray[np.float64]:
+        """Return the same by either half of the futures, shape (2, n, len(actions))."""
         known = self.retained if outcome == "retained" else self.expanded
         columns = [ACTIONS.index(name) for name in actions]
         days = draws.treated_at.astype("datetime64[D]")
         return np.stack(
-            [known[account, day][columns] for account, day in zip(draws.account_id, days, strict=True)]
+            [known[account, day][:, columns] for account, day in zip(draws.account_id, days, strict=True)],
+            axis=1,
         )
 
 
@@ -58,7 +65,7 @@ def treatment_truth(settings: WorldSettings, begin: np.datetime64, *, paths: int
     Args:
         settings: What made the world.
         begin: Moment of the first draw that is asked for.
-        paths: Simulated futures a draw and action, an even number.
+        paths: Simulated futures a draw and action, a multiple of 4.
     """
     calendar = make_calendar(settings.start, settings.days)
     shared = failing.shared_incidents(calendar, stream(settings.seed, Purpose.INCIDENTS))
@@ -93,18 +100,21 @@ def treatment_truth(settings: WorldSettings, begin: np.datetime64, *, paths: int
         for churn, upsell in pairs:
             start = state.take(everyone)
             set_effects(start, everyone, churn, upsell, day.astype(np.float64))
-            futures = simulate_futures(
-                traits,
-                start,
-                day,
-                calendar,
-                stream(settings.seed, Purpose.TRUTH_TREATMENTS, block),
-                paths=paths,
-            )
-            retained.append(1.0 - futures.churn[:, column])
-            expanded.append(futures.upsell[:, column])
+            futures = [
+                simulate_futures(
+                    traits,
+                    start,
+                    day,
+                    calendar,
+                    stream(settings.seed, Purpose.TRUTH_TREATMENTS, block, half),
+                    paths=paths // 2,
+                )
+                for half in range(2)
+            ]
+            retained.append(np.stack([1.0 - half.churn[:, column] for half in futures]))
+            expanded.append(np.stack([half.upsell[:, column] for half in futures]))
         for known, arms in ((found.retained, retained), (found.expanded, expanded)):
-            gain = np.column_stack(arms[1:]) - arms[0][:, None]
+            gain = np.stack(arms[1:], axis=2) - arms[0][:, :, None]
             for index, one in enumerate(account):
-                known[people.ids[one], moments[wanted[index]]] = gain[index]
+                known[people.ids[one], moments[wanted[index]]] = gain[:, index]
     return found

@@ -1,173 +1,227 @@
-"""Uplift on a synthetic world, against its truth: a simulation that knows what every action would have done.
+"""Uplift on synthetic worlds, against their truth: a simulation that knows what every action would have done.
 
-Heads are those that `train_uplift` makes of the earlier draws, whose learner is chosen among these alone. For every
-later draw the world is taken up again from the account's full state and played forward under doing nothing and under
-each of the five actions, so that the true effect of all actions is known there, not only of the one that was drawn.
-Nothing here says anything about real customers.
+Heads are those that `keepgrow train` would have made of the earlier draws. For every later draw the world is taken up
+again from the account's full state and played forward under doing nothing and under each of the five actions, so that
+the true effect of all actions is known there, not only of the one that was drawn. Nothing here says anything about real
+customers.
 
-    python -m benchmarks.synthetic_uplift DATA [--out FILE] [--paths 32]
+    python -m benchmarks.synthetic_uplift WORLD [WORLD ...] [--out FILE] [--paths 32] [--catalogue FILE]
 
-DATA is a folder made by `keepgrow synth` whose features are built (`KEEPGROW_FEATURES_DIR`, `KEEPGROW_REGISTRY`).
+WORLD is a folder with `raw` (made by `keepgrow synth`), `features` and `registry.db`, as `keepgrow up` leaves it in
+`.keepgrow/synthetic`.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import re
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import spearmanr
 
-from benchmarks.synthetic_estimates import SEED, Estimates, estimates, policies
-from benchmarks.synthetic_truth import Truth, treatment_truth
-from feature_repo.contract_compiler import compile_contract
-from feature_repo.services import SERVICE_NAME
-from feature_repo.settings import FeatureRepoSettings
-from feature_repo.store import open_store
-from feature_repo.tables.dataset import load_dataset_info
-from training.encoding import encode, learn_encodings
+from benchmarks.synthetic_estimates import PRIORS, SHIPPED, tell
+from benchmarks.synthetic_figures import covered, error_ratio, rank, true_sd
+from benchmarks.synthetic_policies import (
+    ORACLE,
+    SERVED,
+    SURE,
+    SURE_PRIORS,
+    WORTH,
+    Z_90,
+    money_policies,
+    policies,
+)
+from benchmarks.synthetic_truth import treatment_truth
+from benchmarks.synthetic_world import CATALOGUE, SEED, declared_priors, read_world
 from training.evaluation.bootstrap import AccountBootstrap
-from training.heads.uplift.draws import Draws
-from training.heads.uplift.selection import split_later
-from training.heads.uplift.settings import UpliftSettings
-from training.synthetic.settings import WorldSettings
-from training.treatments import OUTCOMES, historical_treatment_features, read_treatments
+from training.treatments import OUTCOMES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-    from training.treatments import LoggedTreatments
+    from benchmarks.synthetic_estimates import Told
+    from benchmarks.synthetic_world import SyntheticWorld
+    from training.heads.uplift.shrinkage import Prior
 
-Z_90 = 1.6448536269514722
-
-
-def world_of(folder: Path) -> WorldSettings:
-    """Return the settings that made the world of *folder*, from its name and last day.
-
-    Raises:
-        SystemExit: It was not made by `keepgrow synth`.
-    """
-    info = load_dataset_info(folder)
-    match = re.fullmatch(r"synthetic-(\d+)x(\d+)-seed(\d+)", info.name)
-    if not info.synthetic or match is None or info.end_day is None:
-        sys.exit(f"{folder} was not made by `keepgrow synth`: only a simulation knows the truth")
-    accounts, days, seed = map(int, match.groups())
-    return WorldSettings(accounts=accounts, days=days, seed=seed, end=info.end_day)
+PREFACE: Final = (
+    "`python -m benchmarks.synthetic_uplift WORLD ...`, {}; **simulations**. Heads as `keepgrow train` makes them of "
+    "the earlier draws, with the priors that the catalogue declares; effects within 90 days by {} futures an action "
+    "from the account's full state. Those learnt from had their outcomes before the later draws began. Effects in "
+    "percentage points; 95 % intervals over accounts."
+)
+SUMMARY: Final = ("mean over worlds", "least", "most")
 
 
-def features(treatments: LoggedTreatments) -> NDArray[np.float64]:
-    """Return the features of every draw, shape (n, f), from the offline store of the settings."""
-    store = open_store(FeatureRepoSettings())
-    contract = compile_contract(store, SERVICE_NAME)
-    frame = historical_treatment_features(store, treatments, contract)
-    everyone = np.ones(len(frame), dtype=np.bool_)
-    return encode(frame, contract.model_features, learn_encodings(frame, contract.model_features, everyone))
-
-
-def section(
-    outcome: str, train: Draws, later: Draws, truth: NDArray[np.float64], settings: UpliftSettings
-) -> list[str]:
-    """Return the lines of one outcome."""
-    found, chosen = estimates(train, later, settings)
-    actions = train.treatments.actions
-    title = (
-        f"### {outcome}: learner chosen `{chosen}`, {len(train.treatments):,} draws to learn from, "
-        f"{len(later.treatments):,} later ones"
-    )
-    what = "Rank correlation (Spearman) of estimated with true effect over the later draws (nan: one value for all):"
-    lines = ["", title, "", what, "", f"| | {' | '.join(actions)} |", f"|---|{'---|' * len(actions)}"]
-    for name, one in found.items():
-        cells = [_rank(one.effect[:, k], truth[:, k]) for k in range(len(actions))]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    shipped = found["as shipped"]
-    rows = (
-        ("true effect, mean ± sd, points", [f"{100 * t.mean():.2f} ± {100 * t.std():.2f}" for t in truth.T]),
+def shipped_rows(told: Told, outcome: str, halves: NDArray[np.float64]) -> list[tuple[str, list[str]]]:
+    """Return the rows on the heads that ship: how large, how sure, and how right where they are sure."""
+    one, truth = told.estimates[outcome][SHIPPED], halves.mean(axis=0)  # type: ignore[index]
+    size = told.propensity[outcome]  # type: ignore[index]
+    actions = range(truth.shape[1])
+    sure = one.effect - Z_90 * one.standard_error > 0
+    alike = one.effect - Z_90 * one.of_mean > 0
+    return [
+        (
+            "true effect, mean ± sd, points",
+            [f"{100 * truth[:, k].mean():.2f} ± {100 * true_sd(halves, k):.2f}" for k in actions],
+        ),
+        (
+            f"{PRIORS}, mean, points",
+            [f"{100 * told.estimates[outcome][PRIORS].effect[:, k].mean():.2f}" for k in actions],  # type: ignore[index]
+        ),
         (
             "as shipped, mean ± sd, points",
-            [f"{100 * e.mean():.2f} ± {100 * e.std():.2f}" for e in shipped.effect.T],
+            [f"{100 * e.mean():.2f} ± {100 * e.std():.2f}" for e in one.effect.T],
         ),
-        ("true effect within the 90 % interval", [_covered(shipped, truth, k) for k in range(len(actions))]),
-    )
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
-    lines += [
-        "",
-        "| policy | true gain, points an account | regret, points | share of the oracle's gain |",
-        "|---|---|---|---|",
+        (
+            "true effect within the 90 % interval",
+            [f"{covered(one, halves, k, size):.0%}" for k in actions],
+        ),
+        ("error, as a multiple of the one claimed", [f"{error_ratio(one, halves, k):.2f}" for k in actions]),
+        ("surely above zero, of the accounts", [f"{sure[:, k].mean():.0%}" for k in actions]),
+        ("the same of the mean of accounts alike", [f"{alike[:, k].mean():.0%}" for k in actions]),
+        (
+            "true effect of those, mean, points",
+            [f"{100 * truth[alike[:, k], k].mean():.2f}" if alike[:, k].any() else "-" for k in actions],
+        ),
+        (
+            "draws and prior apart, standard errors",
+            [_conflict(told, outcome, name) for name in told.later.actions],
+        ),
     ]
-    gains = policies(found, train, later, truth)
-    best = float(gains["oracle that knows the truth"].mean())
+
+
+def gain_lines(
+    gains: Mapping[str, NDArray[np.float64]], account_id: NDArray[np.object_], unit: str
+) -> list[str]:
+    """Return a table of policies, best first, with 95 % intervals over accounts."""
+    lines = ["", f"| policy | true gain, {unit} | regret | share of the oracle's gain |", "|---|---|---|---|"]
+    best = float(gains[ORACLE].mean())
+    bootstrap = AccountBootstrap(account_id, samples=300, seed=SEED)
     for name, gain in sorted(gains.items(), key=lambda item: -item[1].mean()):
-        low, high = _interval(gain, later.treatments.account_id)
+        found = bootstrap.estimate(lambda weight, gain=gain: (weight @ gain) / weight.sum(axis=1))  # type: ignore[misc]
         lines.append(
-            f"| {name} | {100 * gain.mean():.2f} ({100 * low:.2f} to {100 * high:.2f}) | "
-            f"{100 * (best - gain.mean()):.2f} | {gain.mean() / best:.0%} |"
+            f"| {name} | {100 * found.value:.2f} ({100 * found.low:.2f} to {100 * found.high:.2f}) | "
+            f"{100 * abs(best - found.value):.2f} | {found.value / best:.0%} |"
         )
     return lines
 
 
-def _rank(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> str:
-    if np.ptp(estimate) < 1e-12:  # noqa: PLR2004 one value, up to rounding
-        return "nan"
-    return f"{spearmanr(estimate, truth).statistic:.2f}"
+def section(
+    world: SyntheticWorld, priors: Mapping[tuple[str, str], Prior], paths: int
+) -> tuple[list[str], dict[str, dict[str, float]]]:
+    """Return the lines of one world, and its figures by what they are of and by way of estimating."""
+    told = tell(world, priors)
+    known = treatment_truth(world.settings, world.begin, paths=paths)
+    actions = told.later.actions
+    halves = {outcome: known.halves(outcome, told.later, actions) for outcome in OUTCOMES}
+    truth = {outcome: one.mean(axis=0) for outcome, one in halves.items()}
+    figures: dict[str, dict[str, float]] = {}
+    begin = world.begin.astype("datetime64[D]")
+    lines = [
+        f"## World of seed {world.settings.seed}: {world.settings.accounts:,} accounts, {world.settings.days} days",
+        "",
+        f"{int(world.split.train.sum()):,} draws to learn from; {len(told.later):,} from {begin} on are judged.",
+    ]
+    for outcome in OUTCOMES:
+        found = told.estimates[outcome]
+        choice = told.report["outcomes"][outcome]["choice"]
+        ranks = {
+            name: [rank(one.effect[:, k], truth[outcome][:, k]) for k in range(len(actions))]
+            for name, one in found.items()
+        }
+        lines += ["", f"### {outcome}: learner chosen `{choice['learner']}`", ""]
+        lines += ["Rank correlation (Spearman) of estimated with true effect (nan: one value for all):", ""]
+        lines += [f"| | {' | '.join(actions)} |", f"|---|{'---|' * len(actions)}"]
+        lines += [f"| {name} | {' | '.join(f'{one:.2f}' for one in of)} |" for name, of in ranks.items()]
+        lines += [
+            f"| {name} | {' | '.join(cells)} |"
+            for name, cells in shipped_rows(told, outcome, halves[outcome])
+        ]
+        gains = policies(
+            found, truth[outcome],
+            single=(actions[told.single[outcome]], told.single[outcome]), propensity=told.propensity[outcome],
+        )  # fmt: skip
+        lines += gain_lines(gains, told.later.account_id, "points an account")
+        figures[f"{outcome}: mean rank correlation"] = {
+            name: float(np.nanmean(of)) for name, of in ranks.items() if not np.all(np.isnan(of))
+        }
+        figures[f"{outcome}: true gain, points"] = {
+            name: 100 * float(gains[name].mean()) for name in (*found, ORACLE)
+        }
+        size = told.propensity[outcome]
+        shares = [covered(found[SHIPPED], halves[outcome], k, size) for k in range(len(actions))]
+        figures[f"{outcome}: true effect within the 90 % interval, as shipped"] = {
+            name: 100 * share for name, share in zip(actions, shares, strict=True)
+        }
+    gains = money_policies(told, truth)
+    weights = " and ".join(f"{worth:g} for {outcome}" for outcome, worth in WORTH.items())
+    lines += ["", "### Both outcomes in money", ""]
+    lines += [f"The action with the largest sum of both effects, in % of the account's MRR ({weights})."]
+    lines += gain_lines(gains, told.later.account_id, "% of MRR")
+    named = [
+        *next(iter(told.estimates.values())),
+        SURE,
+        SERVED,
+        SURE_PRIORS,
+        ORACLE,
+        "random action",
+    ]
+    figures["both outcomes in money: true gain, % of MRR"] = {
+        name: 100 * float(gains[name].mean()) for name in named
+    }
+    return lines, figures
 
 
-def _covered(one: Estimates, truth: NDArray[np.float64], action: int) -> str:
-    inside = np.abs(one.effect[:, action] - truth[:, action]) <= Z_90 * one.standard_error[:, action]
-    return f"{inside.mean():.0%}"
+def summary(found: list[dict[str, dict[str, float]]]) -> list[str]:
+    """Return a table a figure: its mean, least and most over all worlds."""
+    lines = ["## All worlds together"]
+    for figure in found[0]:
+        lines += ["", f"| {figure} | {' | '.join(SUMMARY)} |", "|---|---|---|---|"]
+        for name in found[0][figure]:
+            values = np.array([one[figure].get(name, np.nan) for one in found])
+            cells = (np.nanmean(values), np.nanmin(values), np.nanmax(values))
+            lines.append(f"| {name} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
+    return lines
 
 
-def _interval(gain: NDArray[np.float64], account_id: NDArray[np.object_]) -> tuple[float, float]:
-    """Return the 95 % interval of the mean gain, accounts resampled."""
-    bootstrap = AccountBootstrap(account_id, samples=300, seed=SEED)
-    found = bootstrap.estimate(lambda weight: (weight @ gain) / weight.sum(axis=1))
-    return found.low, found.high
+def _conflict(told: Told, outcome: str, action: str) -> str:
+    conflict = told.report["outcomes"][outcome]["actions"][action]["shipped"]["conflict"]
+    return "-" if conflict is None else f"{conflict['z']:+.1f}"
 
 
 def main() -> None:
-    """Run the benchmark and write its section."""
+    """Run the benchmark and write its page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, nargs="?", help="folder made by `keepgrow synth`, features built")
+    parser.add_argument("worlds", type=Path, nargs="*", help="folders with raw, features and registry.db")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "synthetic-uplift.md")
-    parser.add_argument("--paths", type=int, default=32, help="simulated futures a draw and action")
+    parser.add_argument(
+        "--paths", type=int, default=32, help="simulated futures a draw and action, a multiple of 4"
+    )
+    parser.add_argument("--catalogue", type=Path, default=CATALOGUE, help="catalogue of declared effects")
     parser.add_argument("--quick", action="store_true", help="fewer futures")
     chosen = parser.parse_args()
-    if chosen.data is None:
-        print("No synthetic world was given: name a folder made by `keepgrow synth`")  # noqa: T201 - a script
+    if not chosen.worlds:
+        print("No synthetic world was given: name a folder that `keepgrow up` made")  # noqa: T201 - a script
         return
-    paths = 8 if chosen.quick else chosen.paths
-    world, read = world_of(chosen.data), read_treatments(chosen.data)
-    if read is None:
-        sys.exit(f"{chosen.data} has no treatments")
-    treatments, _ = read
-    matrix = features(treatments)
-    split = split_later(treatments, 0.3, SEED)
-    settings = UpliftSettings()
-    begin = treatments.treated_at[split.held_out].min()
-    known: Truth = treatment_truth(world, begin, paths=paths)
-    preface = (
-        f"`python -m benchmarks.synthetic_uplift DATA`, {dt.datetime.now(dt.UTC).date()}; **a simulation**, "
-        f"{world.accounts:,} accounts, {world.days} days, seed {world.seed}; effects within {treatments.outcome_days} "
-        f"days by {paths} futures an action from the account's full state. Draws from "
-        f"{begin.astype('datetime64[D]')} on are judged; those learnt from had their outcomes by then. Effects in "
-        "percentage points; 95 % intervals over accounts."
-    )
-    lines = ["## Uplift on a synthetic world, against its truth", "", preface]
-    for outcome in OUTCOMES:
-        train = Draws.cross_fitted(
-            treatments.select(split.train), matrix[split.train], outcome, None, settings=settings, seed=SEED
-        )
-        later = train.later(
-            treatments.select(split.held_out), matrix[split.held_out], None, settings=settings, seed=SEED
-        )
-        truth = known.effects(outcome, later.treatments, treatments.actions)
-        lines += section(outcome, train, later, truth, settings)
-        print(f"{outcome} done", flush=True)  # noqa: T201 - a script
+    paths, priors = 8 if chosen.quick else chosen.paths, declared_priors(chosen.catalogue)
+    lines = [
+        "## Uplift on synthetic worlds, against their truth",
+        "",
+        PREFACE.format(dt.datetime.now(dt.UTC).date(), paths),
+    ]
+    found = []
+    for folder in chosen.worlds:
+        told, figures = section(read_world(folder, lambda line: print(line, flush=True)), priors, paths)  # noqa: T201 - a script
+        lines += ["", *told]
+        found.append(figures)
+        print(f"{folder} done", flush=True)  # noqa: T201 - a script
+    if len(found) > 1:
+        lines += ["", *summary(found)]
     text = "\n".join(lines) + "\n"
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(text, encoding="utf-8")

@@ -13,10 +13,13 @@ from benchmarks.plan import asked
 from benchmarks.result import Figure, Line, Result, write
 from benchmarks.shared_data import shared
 from benchmarks.tables import Table
+from benchmarks.targets import cross_validated_targets
 from training.evaluation import metrics
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from benchmarks.plan import Run
 
@@ -31,6 +34,12 @@ def read_table(path: Path) -> Table:
     features: pd.DataFrame = frame.drop(columns=["customerID", "Churn"])
     features["TotalCharges"] = pd.to_numeric(features["TotalCharges"], errors="coerce")
     return Table.of(features, label, frozenset(features.columns) - frozenset(NUMBERS))
+
+
+def monthly_charges(table: Table) -> NDArray[np.float64]:
+    """Return what each customer pays a month, shape (n,)."""
+    names = [column.name for column in table.columns]
+    return table.matrix[:, names.index("MonthlyCharges")]
 
 
 def measure(run: Run) -> Result:
@@ -57,6 +66,7 @@ def measure(run: Run) -> Result:
         split=folds_sentence(run.plan),
         metrics={"roc_auc": ("ROC AUC", 4), "average_precision": ("average precision", 3)},
         lines=tuple(lines),
+        targets=tuple(cross_validated_targets(table, run.plan, mrr=monthly_charges(table))),
         missing=tuple(missing),
         **circumstances(run, time.monotonic() - started),
     )

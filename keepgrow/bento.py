@@ -23,7 +23,7 @@ from rich.console import Console
 import keepgrow
 from keepgrow.processes import StepFailedError, free_port, running, terminate_like_interrupt
 from keepgrow.valkey import running_valkey
-from serving.bundle.store import default_store, find_bundle
+from serving.bundle.store import MODEL_NAME, default_store, find_bundle, has_champion
 from serving.errors import ServingError
 
 if TYPE_CHECKING:
@@ -53,13 +53,14 @@ class BentoError(ServingError):
 
 def bento(
     model: Annotated[
-        str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle to pack.")
-    ] = "keepgrow:latest",
+        str,
+        typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle to pack; `keepgrow` is the champion."),
+    ] = MODEL_NAME,
     *,
     check: Annotated[bool, typer.Option(help="Start the bento and ask it questions.")] = True,
 ) -> None:
     """Build the bento and check that it answers."""
-    packed = f"keepgrow:{find_bundle(model).name}"
+    packed = to_pack(model)
     try:
         with terminate_like_interrupt():
             tag = build(packed)
@@ -74,6 +75,21 @@ def bento(
     except StepFailedError as error:
         raise BentoError(str(error)) from error
     console.print(f"serve it with: bentoml serve {tag}")
+
+
+def to_pack(model: str) -> str:
+    """Return the tag with the version that *model* stands for, and warn where it was never judged.
+
+    Raises:
+        BundleError: There is no such bundle.
+    """
+    packed = f"{MODEL_NAME}:{find_bundle(model).name}"
+    if model == MODEL_NAME and not has_champion():
+        console.print(
+            f"[bold yellow]warning:[/] no bundle was promoted yet; the latest, {packed}, is packed. "
+            f"`keepgrow promote {packed}` judges it."
+        )
+    return packed
 
 
 def build(model: str) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.limits import LIMITS_FILE, load_limits
+from training.limits import LIMITS_FILE, changed_limits, load_limits
 
 if TYPE_CHECKING:
     from training.gates import Candidate, Gate
@@ -31,7 +31,9 @@ def promote(
         str | None,
         typer.Option(help="Why the bundle may be as good as it is, or why to roll back; it is recorded."),
     ] = None,
-    limits: Annotated[Path, typer.Option(help="Limits of the gates (YAML).")] = LIMITS_FILE,
+    limits: Annotated[
+        Path, typer.Option(help="Limits (YAML) that are read over the shipped ones.")
+    ] = LIMITS_FILE,
     by: Annotated[
         str | None, typer.Option(help="Who promotes; the user of this machine if not given.")
     ] = None,
@@ -41,7 +43,7 @@ def promote(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, but change and record nothing.")] = False,
 ) -> None:
-    """Make a bundle the champion, which KEEPGROW_MODEL=keepgrow:champion serves; refused with exit code 1."""
+    """Make a bundle the champion, which is served from the next start on; refused with exit code 1."""
     from keepgrow.promotions import Promotion, champion_tag, record
     from serving.bundle.store import default_store
     from training.gates import judge
@@ -57,6 +59,8 @@ def promote(
             "name a bundle, such as keepgrow:latest, or give --rollback", param_hint="TAG"
         )
     rules = load_limits(limits)
+    for change in changed_limits(rules):
+        console.print(f"limit    {change}", markup=False)
     current = champion_tag(store)
     candidate = _candidate(tag, store, current, explain)
     name = candidate.bundle.tag

@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,8 +21,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keepgrow.processes import terminate_like_interrupt
 from serving.batch.offline import OfflineFeatures
 from serving.batch.score_table import score_table, score_table_schema
+from serving.batch.trend import TREND_DAYS, churn_probabilities
 from serving.bundle.loader import load_bundle
-from serving.bundle.store import find_bundle
+from serving.bundle.store import MODEL_NAME, find_bundle
 from serving.decisions.catalogue import load_catalogue
 from serving.errors import ServingError
 from serving.pids import is_running
@@ -58,8 +60,8 @@ def score(
         Path, typer.Option(envvar="KEEPGROW_FEATURES_DIR", help="Folder of daily feature tables.")
     ],
     model: Annotated[
-        str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle.")
-    ] = "keepgrow:latest",
+        str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle; `keepgrow` is the champion.")
+    ] = MODEL_NAME,
     catalogue: Annotated[
         Path | None, typer.Option(envvar="KEEPGROW_CATALOGUE", help="File with plans and actions.")
     ] = None,
@@ -80,6 +82,10 @@ def score(
             "--outlook", help="Add trajectory, money at stake, time to close and intervention window."
         ),
     ] = False,
+    trend: Annotated[
+        bool,
+        typer.Option("--trend", help="Add how each risk has changed, by the features of 30 days earlier."),
+    ] = False,
     force: Annotated[
         bool, typer.Option(help="Replace what is there; it stays until the new one is complete.")
     ] = False,
@@ -91,6 +97,8 @@ def score(
     plans = load_catalogue(catalogue)
     rules = fitting_policy(policy, plans, bundle)
     now = as_of.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
+    look_back = dt.timedelta(days=look_back_days)
+    earlier = _earlier(features, bundle, now, look_back, batch_rows) if trend else None
     score_batch = functools.partial(
         score_table,
         bundle=bundle,
@@ -99,9 +107,10 @@ def score(
         now=now,
         intervals=intervals,
         outlook=outlook,
+        earlier=earlier,
     )
-    schema = score_table_schema(bundle.manifest, intervals=intervals, outlook=outlook)
-    source = OfflineFeatures(features, bundle.manifest.contract, now, dt.timedelta(days=look_back_days))
+    schema = score_table_schema(bundle.manifest, intervals=intervals, outlook=outlook, trend=trend)
+    source = OfflineFeatures(features, bundle.manifest.contract, now, look_back)
     try:
         with terminate_like_interrupt() as interruption, _appearing(out) as folder:
             tiers, actions, left_out = _write(source, score_batch, schema, folder, batch_rows, interruption)
@@ -117,6 +126,20 @@ def score(
         console.print(
             f"  left out {left_out:,} accounts whose newest features are over {look_back_days} days old"
         )
+
+
+def _earlier(
+    features: Path, bundle: Bundle, now: dt.datetime, look_back: dt.timedelta, batch_rows: int
+) -> dict[str, float]:
+    """Return what *bundle* says of the features of 30 days before *now*, by account."""
+    source = OfflineFeatures(
+        features, bundle.manifest.contract, now - dt.timedelta(days=TREND_DAYS), look_back
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="keepgrow-") as spill,
+        contextlib.closing(source.connect(Path(spill))) as con,
+    ):
+        return churn_probabilities(source.batches(con, batch_rows), bundle)
 
 
 def _write(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +12,11 @@ from rich.console import Console
 from training.definitions import DEFAULT_FILE, SplitDefinition, load_definitions
 
 if TYPE_CHECKING:
-    from training.train import Tune
+    from serving.bundle.manifest import TrainingCost
+    from training.tuning import Tuner
 
+LONGEST_STAGES = 5
+STAGES_FOLDER = "training"
 TABLE_WIDTH = 180
 """A table cut off at a narrow terminal says nothing; wrapped lines still hold every figure."""
 
@@ -40,8 +42,19 @@ def train(
         float | None, typer.Option(min=0.1, help="The same, for so many minutes; with both, what ends first.")
     ] = None,
     tune_folder: Annotated[
-        Path | None, typer.Option(help="Folder that keeps trials, so that an interrupted search goes on.")
+        Path | None,
+        typer.Option(help="Folder that keeps trials for good; without it they go with the kept stages."),
     ] = None,
+    stages_folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps finished stages until the bundle is stored; `training` beside the features if not "
+            "given."
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew: forget what an interrupted training kept.")
+    ] = False,
     truth: Annotated[
         Path | None,
         typer.Option(help="The `truth` of a synthetic world: report what it allows beside what was reached."),
@@ -56,7 +69,10 @@ def train(
     ] = None,
     tag_file: Annotated[Path | None, typer.Option(help="File to write the new bundle's tag to.")] = None,
 ) -> None:
-    """Train all heads, judge them against baselines, export one ONNX graph and store the bundle."""
+    """Train all heads, judge them against baselines, export one ONNX graph and store the bundle.
+
+    The same command goes on where one that was stopped or killed left off.
+    """
     from feature_repo.settings import FeatureRepoSettings
     from feature_repo.store import open_store
     from keepgrow.train_priors import declared_priors
@@ -64,7 +80,8 @@ def train(
     from serving.decisions.catalogue import load_catalogue
     from training.evaluation.held_out import write_test_rows
     from training.evaluation.report import evaluation_table
-    from training.export.bundle import save_bundle
+    from training.export.bundle import export_bundle, store_bundle
+    from training.stages import Stages
     from training.train import train as train_heads
 
     console = Console(highlight=False, soft_wrap=True)
@@ -78,15 +95,23 @@ def train(
     priors = declared_priors(load_catalogue(catalogue or (own if own.exists() else None)))
     repository = FeatureRepoSettings()
     store = open_store(repository)
+
+    def progress(line: str) -> None:
+        console.print(f"  {line}")
+
+    stages = Stages(stages_folder or repository.features_dir.parent / STAGES_FOLDER, progress)
+    if fresh:
+        stages.start_anew()
     trained = train_heads(
         data,
         store,
         chosen,
         seed=seed,
-        progress=lambda line: console.print(f"  {line}"),
+        progress=progress,
         tuning=_tuning(tune_trials, tune_minutes, tune_folder),
         features=repository.features_dir,
         priors=priors,
+        stages=stages,
     )
     wide.print(evaluation_table(trained.metrics))
     if trained.dataset.synthetic:
@@ -99,16 +124,34 @@ def train(
         console.print("  what the truth allows")
         trained.metrics["ceilings"] = judge_against_truth(data, store, trained, truth)
     console.print("  exporting, and comparing ONNX with LightGBM")
-    tag = save_bundle(trained, trained_at=dt.datetime.now(dt.UTC))
+    exported = export_bundle(trained, trained_at=dt.datetime.now(dt.UTC))
+    tag = store_bundle(exported)
     write_test_rows(trained.test_predictions, default_store(), tag)
-    console.print(f"[bold green]stored[/] {tag}")
     if tag_file is not None:
         tag_file.write_text(tag + "\n", encoding="utf-8")
+    stages.finish()
+    if exported.manifest.cost is not None:
+        console.print(cost_sentence(exported.manifest.cost))
+    console.print(f"[bold green]stored[/] {tag}")
 
 
-def _tuning(trials: int | None, minutes: float | None, folder: Path | None) -> Tune | None:
+def cost_sentence(cost: TrainingCost) -> str:
+    """Return what a training took, its longest stages by name."""
+    kept = sum(stage.kept for stage in cost.stages)
+    longest = sorted(cost.stages, key=lambda stage: -stage.seconds)[:LONGEST_STAGES]
+    return (
+        f"took {cost.seconds:.1f} s ({cost.processor_seconds:.1f} s of processor time)"
+        + (f" besides {kept} stage{'s' * (kept > 1)} kept from before" if kept else "")
+        + f", {cost.peak_memory_bytes / 1e9:.2f} GB of memory at its peak; longest: "
+        + ", ".join(
+            f"{stage.name} {stage.seconds:.1f} s" + (" (before)" if stage.kept else "") for stage in longest
+        )
+    )
+
+
+def _tuning(trials: int | None, minutes: float | None, folder: Path | None) -> Tuner | None:
     if trials is None and minutes is None:
         return None
-    from training.tuning import Budget, tune
+    from training.tuning import Budget, Tuner
 
-    return functools.partial(tune, budget=Budget(trials=trials, minutes=minutes), folder=folder)
+    return Tuner(Budget(trials=trials, minutes=minutes), folder)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from training.heads.uplift.shrinkage import Prior
+from training.heads.uplift.declared import shared_prior
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from serving.decisions.catalogue import Action, Catalogue
+    from training.heads.uplift.shrinkage import Prior
 
 Outcome = Literal["retained", "expanded"]
 
@@ -36,13 +37,6 @@ def declared_priors(catalogue: Catalogue) -> dict[tuple[str, str], Prior]:
 
 def _together(actions: Sequence[Action], outcome: Outcome) -> Prior | None:
     lifts = [action.priors.retain if outcome == "retained" else action.priors.expand for action in actions]
-    declared = [lift for lift in lifts if lift.sd > 0]
-    if not declared:
-        return None
-    mean = sum(lift.mean for lift in declared) / len(declared)
-    apart = max(abs(lift.mean - mean) for lift in declared)
-    return Prior(
-        mean=mean,
-        sd=max(lift.sd for lift in declared) + apart,
-        scale="churn_probability" if outcome == "retained" else "absolute",
+    return shared_prior(
+        [(lift.mean, lift.sd) for lift in lifts], "churn_probability" if outcome == "retained" else "absolute"
     )

@@ -116,19 +116,26 @@ def prepare(workspace: Workspace, data: Path | None, env: dict[str, str]) -> Mad
     _step(workspace, "store", store_print,
           [*command, "materialize", "--apply", end.isoformat()], env, present=filled)  # fmt: skip
     note_filled(env["REDIS_URL"], store_print)
-    model_print = fingerprint(features_print, _code_print("training"))
+    truth = truth_words(raw)
+    model_print = fingerprint(features_print, _code_print("training"), bool(truth))
     _step(workspace, "model", model_print,
-          [*command, "train", str(raw), "--tag-file", str(workspace.model_tag)], env,
+          [*command, "train", str(raw), *truth, "--tag-file", str(workspace.model_tag)], env,
           present=_model_exists(workspace))  # fmt: skip
     _write_account_ids(workspace)
     now = dt.datetime.now(dt.UTC)
     old = now - end > dt.timedelta(days=1)
     return Made(
         data=raw,
-        model=workspace.model_tag.read_text(encoding="utf-8").strip(),
+        model=to_serve(workspace.model_tag.read_text(encoding="utf-8").strip()),
         clock_start=end if old else None,
         synthetic=data is None,
     )
+
+
+def truth_words(raw: Path) -> list[str]:
+    """Return what `keepgrow train` is told of the truth of a synthetic world; nothing where *raw* has none."""
+    truth = raw / "truth"
+    return ["--truth", str(truth)] if any((truth / "hazards").glob("*.parquet")) else []
 
 
 def _step(
@@ -197,6 +204,34 @@ def _model_exists(workspace: Workspace) -> bool:
     except ServingError:
         return False
     return True
+
+
+def to_serve(trained: str) -> str:
+    """Return the champion if it is of the same data set and feature contract as *trained*, else *trained*.
+
+    The model store may be shared with other workspaces, whose champion knows nothing of this one's accounts.
+    """
+    from keepgrow.promotions import champion_tag
+    from serving.bundle.loader import read_manifest
+    from serving.bundle.store import default_store, find_bundle
+    from serving.errors import BundleError
+
+    champion = champion_tag(default_store())
+    if champion in {None, trained}:
+        if champion is None:
+            console.print(f"[dim]model: {trained}, not promoted; `keepgrow promote {trained}` judges it[/]")
+        return trained
+    try:
+        ours, theirs = (read_manifest(find_bundle(str(tag))) for tag in (trained, champion))
+    except BundleError as error:
+        console.print(f"[yellow]model: {trained}; the champion {champion} can't be read: {error}[/]")
+        return trained
+    of_it = (ours.provenance.dataset, ours.contract_hash) == (theirs.provenance.dataset, theirs.contract_hash)
+    if not of_it:
+        console.print(f"[dim]model: {trained}, not promoted; the champion {champion} is of other data[/]")
+        return trained
+    console.print(f"[dim]model: the champion {champion}; {trained} was not promoted[/]")
+    return str(champion)
 
 
 def serve(workspace: Workspace, made: Made, env: dict[str, str], host: str, port: int) -> None:

@@ -14,7 +14,8 @@ from serving import metrics
 from serving.deciding import decide_on_record
 from serving.errors import UnknownAccount
 from serving.reading import count_scores, read_features, statuses_of
-from serving.scoring.engine import score_rows
+from serving.scoring.engine import driver_of, score_rows
+from serving.scoring.expansion import driver_shown
 from serving.scoring.prospects import prospects
 
 if TYPE_CHECKING:
@@ -142,8 +143,10 @@ def card_of(state: ServingState, scored: ScoredAccount) -> dict[str, Any]:
         UnknownAccount: The store holds nothing of it.
     """
     score, features = scored.score, state.frames.features(scored.rows, scored.index)
+    driver = driver_of(score, state.bundle, scored.rows, scored.index)
     return {
         **score.to_dict(),
+        "expansion_driver": driver_shown(driver),
         "profile": {name: features[name] for name in PROFILE if name in features},
         **prospects(state.bundle.manifest, score, features, state.catalogue.currency),
     }

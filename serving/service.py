@@ -30,15 +30,24 @@ from serving.api.score import problems
 from serving.app import KeepgrowApp
 from serving.bundle.store import MODEL_NAME, find_bundle
 from serving.decisions.catalogue import Surface
-from serving.errors import LedgerUnavailable, ServingError, StoreUnavailable, UnknownAccount
+from serving.errors import BundleError, LedgerUnavailable, ServingError, StoreUnavailable, UnknownAccount
 from serving.front_door import FrontDoor
 from serving.logs import configure_logs
 from serving.many_accounts import score_accounts
 from serving.settings import load_settings
-from serving.state import ServingState
+from serving.state import ServingState, bundle_to_serve
 
 TIMEOUT_SECONDS = 2
 """For BentoML's own methods, of which it keeps every request alive until this timer fires."""
+
+
+def _tag_to_pack(named: str) -> str:
+    """Return the tag with the version that *named* stands for now: BentoML knows of no champion."""
+    try:
+        return f"{MODEL_NAME}:{find_bundle(named).name}"
+    except BundleError:  # as in a container, where the bundle is in the bento and there is no store
+        return named
+
 
 try:
     SETTINGS = load_settings()
@@ -61,7 +70,7 @@ guarded_http.install()
 class Keepgrow:
     """Churn risk, upsell probability and the next best action for customer accounts."""
 
-    bundle = BentoModel(SETTINGS.model)
+    bundle = BentoModel(_tag_to_pack(SETTINGS.model))
 
     @bentoml.on_deployment
     @staticmethod
@@ -125,7 +134,7 @@ _SERVICE.add_asgi_middleware(FrontDoor, front=APP)
 
 
 def _bundle_path() -> Path:
-    """Return the bundle that the environment names, else the one that was built in, else the latest.
+    """Return the bundle that the environment names, else the one that was built in, else the champion or the latest.
 
     BentoML itself would resolve `latest` anew at each start, even inside a bento.
 
@@ -136,7 +145,7 @@ def _bundle_path() -> Path:
         for model in _SERVICE.bento.info.all_models:
             if model.tag.name == MODEL_NAME:
                 return Path(model.to_model().resolve().path)
-    return find_bundle(SETTINGS.model)
+    return bundle_to_serve(SETTINGS.model)
 
 
 async def _try_out() -> None:

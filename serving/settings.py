@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serving.bundle.store import MODEL_NAME
 from serving.errors import SettingsError
 
 
@@ -27,8 +28,9 @@ class ServingSettings(BaseSettings):
     """Address of the online store: `redis://[[user]:password@]host:port/db` (or `rediss://`, `unix://`),
     `redis+sentinel://host:port,host:port/master/db` or `redis+cluster://host:port,host:port`."""
 
-    model: str = "keepgrow:latest"
-    """Tag of the bundle to serve, as the BentoML model store knows it."""
+    model: str = MODEL_NAME
+    """Tag of the bundle to serve, as the BentoML model store knows it. `keepgrow` alone is the champion, the bundle
+    that was promoted last; while there is none, the latest, with a warning in the log."""
 
     catalogue: Path | None = None
     """File with plans and actions; without it the packaged catalogue is used."""

@@ -22,7 +22,7 @@ from serving import answers, metrics
 from serving.actions.capped import AppliedCaps
 from serving.actions.worker import OutboxWorker, make_worker
 from serving.bundle.loader import Bundle, load_bundle
-from serving.bundle.store import find_bundle
+from serving.bundle.store import MODEL_NAME, find_bundle, has_champion
 from serving.caps.keeper import CapKeeper
 from serving.caps.store import CapStore
 from serving.caps.sweeper import Sweeper
@@ -159,7 +159,7 @@ class ServingState:
         Raises:
             ServingError: Something can't be read or does not fit.
         """
-        bundle = load_bundle(bundle_path or find_bundle(settings.model))
+        bundle = load_bundle(bundle_path or bundle_to_serve(settings.model))
         catalogue = load_catalogue(settings.catalogue)
         policy = fitting_policy(settings.policy, catalogue, bundle)
         playbooks = fitting_playbooks(settings.playbooks, catalogue, bundle)
@@ -258,14 +258,32 @@ class ServingState:
         return None
 
 
+def bundle_to_serve(model: str) -> Path:
+    """Return the folder of the bundle with the tag *model*, and warn in the log where none was judged.
+
+    Raises:
+        BundleError: There is no such bundle.
+    """
+    path = find_bundle(model)
+    if model == MODEL_NAME and not has_champion():
+        log.warning(
+            "no_champion",
+            model=f"{MODEL_NAME}:{path.name}",
+            reason="no bundle was promoted yet, so the latest is served; `keepgrow promote` judges and promotes one",
+        )
+    return path
+
+
 def fitting_policy(path: Path | None, catalogue: Catalogue, bundle: Bundle) -> Policy:
     """Return the policy at *path*, or the packaged one, after all three were checked against each other.
 
     Raises:
-        CatalogueError: An action speaks of features that the bundle's contract lacks.
+        CatalogueError: An action speaks of features that the bundle's contract lacks, or amounts are in another
+            currency than the accounts' MRR.
         PolicyError: The policy can't be read, or speaks of fields or actions that there are not.
     """
     check_conditions(catalogue, bundle)
+    check_currency(catalogue, bundle)
     policy = Policy(load_policy(path), fields_of(bundle.manifest))
     policy.require_actions(catalogue)
     return policy
@@ -281,6 +299,24 @@ def fitting_playbooks(path: Path | None, catalogue: Catalogue, bundle: Bundle) -
     if left_out:
         log.info("packaged_playbooks_cut_down", left_out=list(left_out))
     return playbooks
+
+
+def check_currency(catalogue: Catalogue, bundle: Bundle) -> None:
+    """Refuse a catalogue whose amounts are in another currency than the MRR that the bundle was trained on.
+
+    Costs and prices are weighed against MRR, and MRR is shown in the catalogue's currency; nothing is converted. A
+    bundle of an earlier release does not tell its currency, and is taken to be in the catalogue's.
+
+    Raises:
+        CatalogueError: They differ.
+    """
+    told = bundle.manifest.currency
+    if told is not None and told != catalogue.currency:
+        raise CatalogueError(
+            f"catalogue {catalogue.name!r} is in {catalogue.currency}, and the MRR that {bundle.tag} was trained on is "
+            f"in {told}; nothing is converted. Write the catalogue in {told}, or bring `subscriptions` into "
+            f"{catalogue.currency} and train again"
+        )
 
 
 def check_conditions(catalogue: Catalogue, bundle: Bundle) -> None:

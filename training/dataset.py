@@ -8,7 +8,6 @@ the day before the cutoff, and nothing after the cutoff is seen.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ import pandas as pd
 from training.encoding import encode, learn_encodings
 from training.errors import DatasetError
 from training.heads.train import HeadRows
+from training.identity import value_hash
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -44,7 +44,7 @@ class PartRows:
 
     def head_rows(self, head: HeadName) -> HeadRows:
         """Return the rows with the intervals of *head*."""
-        return HeadRows(self.matrix, self.labels.intervals(head))
+        return HeadRows(self.matrix, self.labels.intervals(head), self.labels.account_id)
 
     def outcome(
         self, head: HeadName, horizon_days: int
@@ -99,14 +99,8 @@ class TrainingSet:
 
     @property
     def hash(self) -> str:
-        """`sha256:` and a digest of accounts, cutoffs, labels, features and contract: equal data, equal hash."""
-        digest = hashlib.sha256(self.contract.hash.encode())
-        digest.update("\0".join(self.labels.account_id.tolist()).encode("utf-8", "surrogatepass"))
-        digest.update(self.labels.cutoff.astype(np.int64).tobytes())
-        for days in (*self.labels.event_days.values(), *self.labels.observed_days.values()):
-            digest.update(np.ascontiguousarray(days).tobytes())
-        digest.update(np.ascontiguousarray(self.matrix).tobytes())
-        return "sha256:" + digest.hexdigest()
+        """`sha256:` and a digest of all of it: accounts, cutoffs, labels, features, categories and contract."""
+        return value_hash(self)
 
 
 def historical_features(store: Any, labels: Labels, contract: FeatureContract) -> pd.DataFrame:  # noqa: ANN401 - Feast

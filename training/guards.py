@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from training.definitions import HEADS, Definitions, HeadName
 from training.errors import LeakageError, TooLittleDataError
 from training.evaluation.leakage import find_leaks
-from training.limits import LeakageLimits
+from training.limits import load_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,8 @@ def require_no_leakage(
     Raises:
         LeakageError: A feature is above the limit; the message names it.
     """
-    limits = LeakageLimits(max_single_feature_auc=definitions.leakage.max_single_feature_auc)
+    highest = definitions.leakage.max_single_feature_auc
+    limits = load_limits().leakage.model_copy(update={"max_single_feature_auc": highest})
     found: SingleFeatureAuc = {}
     for head in HEADS:
         for horizon in definitions.horizons_days:

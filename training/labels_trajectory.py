@@ -139,3 +139,33 @@ def trajectory_labels(
     told = np.minimum(labels.observed_days["churn"], reach) >= horizon_days
     label[~told] = np.nan
     return np.asarray(label, dtype=np.float64)
+
+
+def level_before(labels: Labels, levels: LevelSeries) -> NDArray[np.float64]:
+    """Return the level of the day before each cutoff of *labels*, as features know it; NaN where there is none.
+
+    Args:
+        labels: n accounts and cutoffs.
+        levels: Daily levels.
+    """
+    rows = {
+        "at": pa.array(np.arange(len(labels))),
+        "account_id": pa.array(labels.account_id.astype(str), pa.string()),
+        "day": pa.array(labels.cutoff.astype("datetime64[D]").astype(np.int64) - 1),
+    }
+    series = {
+        "account_id": pa.array(levels.account_id.astype(str), pa.string()),
+        "day": pa.array(levels.day.astype(np.int64)),
+        "level": pa.array(levels.level, from_pandas=True),
+    }
+    with duckdb.connect() as con:
+        con.register("asked", pa.table(rows))
+        con.register("levels", pa.table(series))
+        found = con.execute(
+            """
+            select a.at, max(l.level) as level
+            from asked a left join levels l on l.account_id = a.account_id and l.day = a.day
+            group by a.at order by a.at
+            """
+        ).fetchnumpy()
+    return np.ma.filled(np.ma.asarray(found["level"]).astype(np.float64), np.nan)

@@ -1,24 +1,24 @@
 """The limits that a bundle must keep to become the champion, read from one file.
 
-`gates.yaml` beside this module is the default; `training.gates` applies them.
+`gates.yaml` beside this module holds every value, and this module none: here is only what each one means. Another file
+is read over it, so that it need name no more than what it changes. `training.gates` applies the limits.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from feature_repo.contract import canonical_hash
 from training.errors import LimitsError
-from training.yaml_values import load_value
 
 LIMITS_FILE = Path(__file__).with_name("gates.yaml")
 
 Range = tuple[float, float]
 SliceColumn = Literal["region", "segment", "size", "tenure", "plan"]
-SLICE_COLUMNS: tuple[SliceColumn, ...] = ("region", "segment", "size", "tenure", "plan")
 
 
 class _Value(BaseModel):
@@ -28,69 +28,75 @@ class _Value(BaseModel):
 class SliceLimits(_Value):
     """Which slices are large enough to judge by."""
 
-    min_accounts: int = Field(default=50, ge=1)
-    min_events: int = Field(default=10, ge=1)
-    most_slices: int = Field(default=12, ge=2, description="Further values of a column become `other`.")
+    min_accounts: int = Field(ge=1)
+    min_events: int = Field(ge=1)
+    most_slices: int = Field(ge=2, description="Further values of a column become `other`.")
 
 
 class ComparisonLimits(_Value):
     """How much worse than the champion is still as good."""
 
-    max_auc_loss: float = Field(default=0.0, ge=0)
-    max_log_loss_rise: float = Field(default=0.0, ge=0, description="In nats a row.")
+    max_auc_loss: float = Field(ge=0)
+    max_log_loss_rise: float = Field(ge=0, description="In nats a row.")
+    max_policy_value_loss: float = Field(ge=0, description="Outcomes a draw, doubly robust.")
 
 
 class CalibrationLimits(_Value):
     """How far probabilities may lie from what happens."""
 
-    observed_to_expected: Range = (0.75, 1.33)
-    slope: Range = Field(default=(0.7, 1.4), description="Of a logistic regression on the log-odds.")
-    max_expected_calibration_error: float = Field(default=0.05, gt=0, description="Ten bins of equal size.")
+    observed_to_expected: Range
+    slope: Range = Field(description="Of a logistic regression on the log-odds.")
+    max_expected_calibration_error: float = Field(gt=0, description="Ten bins of equal size.")
+    max_trajectory_calibration_error: float = Field(
+        gt=0, description="The same, of each class of the health trajectory."
+    )
 
 
 class LeakageLimits(_Value):
     """When a feature is taken to know the answer."""
 
-    max_single_feature_auc: float = Field(default=0.98, gt=0.5, le=1)
-    rule_min_recall: float = Field(default=0.2, gt=0, le=1, description="Share of events that a value holds.")
-    rule_max_precision: float = Field(default=0.95, gt=0, le=1, description="Share of events in a value.")
+    min_events: int = Field(ge=1, description="With fewer, nothing is looked for.")
+    max_single_feature_auc: float = Field(gt=0.5, le=1)
+    rule_min_recall: float = Field(gt=0, le=1, description="Share of events that a value holds.")
+    rule_max_precision: float = Field(gt=0, le=1, description="Share of events in a value.")
 
 
 class RefusedBy(_Value):
     """Slice columns whose gaps refuse a bundle, by measure."""
 
-    selection: tuple[SliceColumn, ...] = ("region",)
-    equal_opportunity: tuple[SliceColumn, ...] = ("region", "segment")
-    calibration: tuple[SliceColumn, ...] = SLICE_COLUMNS
+    selection: tuple[SliceColumn, ...]
+    equal_opportunity: tuple[SliceColumn, ...]
+    calibration: tuple[SliceColumn, ...]
 
 
 class FairnessLimits(_Value):
     """How far a slice may lie from all others."""
 
     selection_ratio: Range = Field(
-        default=(0.8, 1.25),
         description="Four-fifths rule (US Uniform Guidelines on Employee Selection, 1978).",
     )
-    max_equal_opportunity_gap: float = Field(default=0.2, gt=0, description="In recall; Hardt et al. 2016.")
-    max_calibration_gap: float = Field(default=0.05, gt=0, description="In probability.")
-    refused_by: RefusedBy = RefusedBy()
+    max_equal_opportunity_gap: float = Field(gt=0, description="In recall; Hardt et al. 2016.")
+    max_calibration_gap: float = Field(gt=0, description="In probability.")
+    refused_by: RefusedBy
 
 
 class ParityLimits(_Value):
     """How far the graph may lie from LightGBM."""
 
-    max_abs_difference: float = Field(default=1e-9, gt=0)
-    min_rows: int = Field(default=10_000, ge=1, description="Rows on which export must have compared them.")
+    max_abs_difference: float = Field(gt=0)
+    min_rows: int = Field(ge=1, description="Rows on which export must have compared them.")
+    min_outlook_rows: int = Field(ge=1, description="The same of intervals and outlook.")
 
 
 class SpeedLimits(_Value):
     """How much slower than the champion a graph may be."""
 
-    max_ratio: float = Field(default=1.5, gt=0)
+    max_ratio: float = Field(gt=0)
     max_outlook_ratio: float = Field(
-        default=25.0,
-        gt=1,
-        description="A call with intervals and outlook over one without, of the same graph.",
+        gt=0, description="A call with intervals and outlook over the champion's."
+    )
+    max_outlook_over_core: float = Field(
+        gt=1, description="The same over a call without, if there is no champion."
     )
 
 
@@ -98,7 +104,6 @@ class IntervalLimits(_Value):
     """How often intervals must hold what they should."""
 
     min_group_coverage: float = Field(
-        default=0.6,
         ge=0,
         le=1,
         description="Share of ten groups of test rows whose observed rate lies in the interval.",
@@ -108,22 +113,22 @@ class IntervalLimits(_Value):
 class SuspicionLimits(_Value):
     """When a model is too good to be true."""
 
-    max_auc: float = Field(default=0.95, gt=0.5, le=1)
+    max_auc: float = Field(gt=0.5, le=1)
 
 
 class Limits(_Value):
     """All limits of a promotion."""
 
-    samples: int = Field(default=300, ge=20, description="Resamples of accounts behind every interval.")
-    slices: SliceLimits = SliceLimits()
-    comparison: ComparisonLimits = ComparisonLimits()
-    calibration: CalibrationLimits = CalibrationLimits()
-    leakage: LeakageLimits = LeakageLimits()
-    fairness: FairnessLimits = FairnessLimits()
-    parity: ParityLimits = ParityLimits()
-    intervals: IntervalLimits = IntervalLimits()
-    speed: SpeedLimits = SpeedLimits()
-    suspicion: SuspicionLimits = SuspicionLimits()
+    samples: int = Field(ge=20, description="Resamples of accounts behind every interval.")
+    slices: SliceLimits
+    comparison: ComparisonLimits
+    calibration: CalibrationLimits
+    leakage: LeakageLimits
+    fairness: FairnessLimits
+    parity: ParityLimits
+    intervals: IntervalLimits
+    speed: SpeedLimits
+    suspicion: SuspicionLimits
 
     @model_validator(mode="after")
     def _ranges_hold_one(self) -> Limits:
@@ -145,7 +150,44 @@ class Limits(_Value):
 def load_limits(path: Path = LIMITS_FILE) -> Limits:
     """Read limits from a YAML file.
 
+    Args:
+        path: `gates.yaml`, or a file of what is to be otherwise: it is read over `gates.yaml`, value by value; a list
+            is taken whole.
+
     Raises:
-        LimitsError: The file is not there, not YAML, or not of this form; the message names the field.
+        LimitsError: The file is not there, not YAML, or has values that are no limits; the message names the field.
     """
-    return load_value(path, Limits, "file of limits", LimitsError)
+    try:
+        values = _read(LIMITS_FILE)
+        return Limits.model_validate(values if path == LIMITS_FILE else _over(values, _read(path)))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, ValidationError, TypeError) as cause:
+        raise LimitsError(f"{path}: not a valid file of limits: {cause}") from cause
+
+
+def changed_limits(limits: Limits) -> tuple[str, ...]:
+    """Return what is otherwise than in `gates.yaml`, such as `speed.max_ratio 1.5 -> 2`, in the file's order."""
+    shipped, ours = (_leaves(one.model_dump(mode="json")) for one in (load_limits(), limits))
+    return tuple(f"{name} {value} -> {ours[name]}" for name, value in shipped.items() if ours[name] != value)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(values, dict):
+        raise TypeError(f"it holds {type(values).__name__}, not names with values")
+    return values
+
+
+def _over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return *values* with *changes*, groups by their members."""
+    together = dict(values)
+    for name, change in changes.items():
+        old = values.get(name)
+        together[name] = _over(old, change) if isinstance(old, dict) and isinstance(change, dict) else change
+    return together
+
+
+def _leaves(values: dict[str, Any], group: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _leaves(value, f"{group}{name}.") if isinstance(value, dict) else {f"{group}{name}": value}
+    return found

@@ -12,14 +12,14 @@ import numpy as np
 
 from training.errors import DatasetError, TooLittleDataError
 from training.evaluation.outlook_report import interval_report, long_report, support_report
-from training.evaluation.trajectory_report import trajectory_report
+from training.evaluation.thin_evidence import ThinRules
 from training.heads.amount import AmountModel, amount_report, fit_amount
 from training.heads.long_horizon import LongInterval, fit_long_interval
-from training.heads.trajectory import TrajectoryHead, TrajectoryRows, train_trajectory
-from training.labels_trajectory import CLASSES, HORIZON_DAYS, MEAN_DAYS, POINTS, trajectory_labels
-from training.outlook_effects import train_effects
+from training.outlook_outcomes import effects_by_outcome
+from training.outlook_trajectory import trajectory_of
 from training.outlook_values import Outlook
-from training.support import fit_support
+from training.stages import Stages
+from training.support import fit_support, null_view_shares
 from training.uncertainty.fit import CONFIDENCE, fit_halves, fit_uncertainty
 
 if TYPE_CHECKING:
@@ -33,11 +33,8 @@ if TYPE_CHECKING:
     from training.outlook_sources import OutlookSources
     from training.settings import TrainingSettings
     from training.splits import Part, Split
-
-TRAJECTORY_SENTENCE = (
-    f"Declining or improving: the mean health score of the last {MEAN_DAYS} of the next {HORIZON_DAYS} days lies more "
-    f"than {POINTS:g} points under or over that of the day before; an account that leaves has declined."
-)
+    from training.uncertainty.fit import HalfHeads
+    from training.uncertainty.intervals import Uncertainty
 
 
 def train_outlook(
@@ -51,8 +48,9 @@ def train_outlook(
     seed: int,
     settings: TrainingSettings,
     progress: Callable[[str], None],
+    stages: Stages | None = None,
 ) -> Outlook:
-    """Train and judge all parts.
+    """Train and judge all parts, each a stage.
 
     Args:
         trained: Both heads.
@@ -64,7 +62,9 @@ def train_outlook(
         seed: Seed of everything random.
         settings: Threads, resamples.
         progress: Called with a sentence a step.
+        stages: Times stages and keeps them; nothing is kept if None.
     """
+    run = (stages or Stages()).run
     names = [feature.name for feature in rows.contract.model_features]
     chosen = {"seed": seed, "samples": settings.bootstrap_samples}
     fitting: dict[str, Any] = {
@@ -75,28 +75,36 @@ def train_outlook(
     }
     metrics: dict[str, Any] = {}
     progress("how sure the heads are of their probabilities")
-    halves = {name: fit_halves(one, parts, **fitting) for name, one in trained.items()}
-    uncertainty = {
-        name: fit_uncertainty(one, parts, halves=halves[name], **fitting) for name, one in trained.items()
-    }
-    metrics["uncertainty"] = {
-        name: interval_report(sure, parts.test, level=CONFIDENCE) for name, sure in uncertainty.items()
-    }
+    halves, uncertainty, metrics["uncertainty"] = run(
+        "uncertainty", lambda: _uncertainty(trained, parts, fitting)
+    )
     boosters = [booster for one in trained.values() for booster in one.head.boosters]
     support = fit_support(
         parts.train.matrix, parts.validation.matrix, boosters, open_features=_open_features(rows)
     )
-    metrics["support"] = support_report(
-        support, trained["churn"].head, parts.test, horizon_days=definitions.score_horizon_days, **chosen
+    metrics["support"] = run(
+        "support",
+        lambda: support_report(
+            ThinRules.of(support, rows.contract, null_view_shares(parts.refit.matrix, rows.contract)),
+            trained["churn"].head,
+            parts.test,
+            horizon_days=definitions.score_horizon_days,
+            **chosen,
+        ),
     )
-    long_interval, metrics["long_horizon"] = _long(
-        trained["upsell"], rows, parts, split, definitions, **chosen
+    long_interval, metrics["long_horizon"] = run(
+        "expansion within a year", lambda: _long(trained["upsell"], rows, parts, split, definitions, **chosen)
     )
-    amount, metrics["amount"] = _amount(rows, parts, split, sources.log_ratios, fitting, **chosen)
+    amount, metrics["amount"] = run(
+        "amounts", lambda: _amount(rows, parts, split, sources.log_ratios, fitting, **chosen)
+    )
     progress("where health goes")
-    trajectory, metrics["trajectory"] = _trajectory(parts, split, sources, fitting, **chosen)
-    effects, metrics["uplift"] = train_effects(
-        trained["churn"], halves["churn"], sources, settings=settings, progress=progress, **chosen
+    trajectory, metrics["trajectory"] = run(
+        "trajectory",
+        lambda: trajectory_of(trained["churn"].head, rows, parts, split, sources, fitting, **chosen),
+    )
+    effects, metrics["uplift"] = effects_by_outcome(
+        trained["churn"], halves["churn"], sources, run=run, settings=settings, progress=progress, **chosen
     )
     return Outlook(
         uncertainty=dict(uncertainty),
@@ -106,6 +114,21 @@ def train_outlook(
         trajectory=trajectory,
         effects=effects,
         metrics=metrics,
+    )
+
+
+def _uncertainty(
+    trained: Mapping[HeadName, TrainedHead], parts: Parts, fitting: Mapping[str, Any]
+) -> tuple[dict[HeadName, HalfHeads], dict[HeadName, Uncertainty], dict[str, Any]]:
+    """Return heads of half the accounts, how sure each head is, and what is told of it."""
+    halves = {name: fit_halves(one, parts, **fitting) for name, one in trained.items()}
+    sure = {
+        name: fit_uncertainty(one, parts, halves=halves[name], **fitting) for name, one in trained.items()
+    }
+    return (
+        halves,
+        sure,
+        {name: interval_report(one, parts.test, level=CONFIDENCE) for name, one in sure.items()},
     )
 
 
@@ -190,45 +213,3 @@ def _amount(
         return model, {"unmeasured": "No test row has an expansion with a known amount."}
     accounts = parts.test.labels.account_id
     return model, amount_report(model, parts.test.matrix, test, accounts, samples=samples, seed=seed)
-
-
-def _trajectory(
-    parts: Parts,
-    split: Split,
-    sources: OutlookSources,
-    fitting: Mapping[str, Any],
-    *,
-    samples: int,
-    seed: int,
-) -> tuple[TrajectoryHead | None, dict[str, Any]]:
-    if sources.levels is None:
-        return None, {"left_out": sources.absent["levels"]}
-    levels = sources.levels
-
-    def labelled(part: Part, of: PartRows) -> NDArray[np.float64]:
-        return trajectory_labels(of.labels, levels, known_by=part.known_by)
-
-    train = TrajectoryRows.known(parts.train.matrix, labelled(split.train, parts.train))
-    validation = TrajectoryRows.known(parts.validation.matrix, labelled(split.validation, parts.validation))
-    refit = None
-    if split.refit != split.train:
-        refit = TrajectoryRows.known(parts.refit.matrix, labelled(split.refit, parts.refit))
-    try:
-        head, choice = train_trajectory(train, validation, refit, **fitting)
-    except TooLittleDataError as error:
-        return None, {"left_out": f"{error}."}
-    label = labelled(split.test, parts.test)
-    told = ~np.isnan(label)
-    facts = {"definition": TRAJECTORY_SENTENCE, "days": HORIZON_DAYS, "training": choice}
-    if not told.any():
-        return head, facts | {"unmeasured": "No test row's health is known at the end of the horizon."}
-    shares = np.bincount((refit or train).label.astype(np.intp), minlength=len(CLASSES))
-    report = trajectory_report(
-        head.probabilities(parts.test.matrix[told]),
-        label[told],
-        parts.test.labels.account_id[told],
-        shares / shares.sum(),
-        samples=samples,
-        seed=seed,
-    )
-    return head, facts | report

@@ -9,7 +9,7 @@ import numpy as np
 
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.train import train_uplift
-from training.outlook_values import EffectHeads, nearest_horizon
+from training.outlook_values import EffectHeads, is_learnt, nearest_horizon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from training.heads.train import TrainedHead
     from training.heads.uplift.head import UpliftHead
     from training.heads.uplift.learners import LearnerName
+    from training.heads.uplift.shrinkage import Prior
     from training.outlook_sources import OutlookSources
     from training.settings import TrainingSettings
     from training.treatments import LoggedTreatments
     from training.uncertainty.fit import HalfHeads
 
+SETTINGS = UpliftSettings()
+"""Sizes that ship; only the number of bags is the configuration's (`KEEPGROW_TRAINING_UPLIFT_BAGS`)."""
 MIN_DRAWS = 100
 """With fewer draws of known outcome not even an average is worth a head; the catalogue's priors serve as they are."""
 COMPARED: tuple[LearnerName, ...] = ("s", "dr", "t")
-"""Learners that are put side by side on later draws; X is left out, being close to the doubly robust one."""
-FOLDS = 3
-"""Fewer than uplift takes by itself, so that training as a whole stays within minutes."""
+"""Learners that are compared on folds of the earlier draws; X is left out, being close to the doubly robust one."""
 
 
 def train_effects(
@@ -66,43 +67,61 @@ def train_effects(
             "needed. Declared priors serve as they are."
         }
     column = nearest_horizon(churn.head, treatments.outcome_days)
-    drawn = {key: prior for key, prior in sources.priors.items() if key[0] in treatments.actions}
-    heads, report = _train_outcomes(
+    heads, report = learn_effects(
         treatments,
         draws,
-        known,
+        halves.unseen(treatments.account_id, draws)[:, column],
+        outcomes=known,
+        priors=sources.priors,
+        settings=SETTINGS.with_bags(settings.uplift_bags),
+        samples=samples,
+        seed=seed,
         progress=progress,
-        options={
-            "priors": drawn,
-            "churn_probability": halves.unseen(treatments.account_id, draws)[:, column],
-            "learners": COMPARED,
-            "samples": samples,
-            "settings": UpliftSettings(bags=settings.uplift_bags, folds=FOLDS),
-            "seed": seed,
-        },
     )
     shipped = [report["outcomes"][head.outcome]["actions"][head.action]["shipped"] for head in heads]
     effects = EffectHeads(
         heads=heads,
         draws=tuple(facts["draws"] for facts in shipped),
-        learnt=tuple(facts["measured"] is not None for facts in shipped),
+        learnt=tuple(is_learnt(facts) for facts in shipped),
         window_days=treatments.outcome_days,
     )
     return effects, sources.facts | report
 
 
-def _train_outcomes(
+def learn_effects(
     treatments: LoggedTreatments,
     draws: NDArray[np.float64],
-    outcomes: Sequence[str],
+    churn_probability: NDArray[np.float64],
     *,
+    outcomes: Sequence[str],
+    priors: Mapping[tuple[str, str], Prior],
+    settings: UpliftSettings = SETTINGS,
+    samples: int,
+    seed: int,
     progress: Callable[[str], None],
-    options: Mapping[str, Any],
 ) -> tuple[tuple[UpliftHead, ...], dict[str, Any]]:
-    """Train the heads of all outcomes side by side, each on one thread; what comes out does not depend on that."""
+    """Return the uplift heads that ship, and what is told of them; benchmarks ask for the same.
+
+    Outcomes are trained side by side, each on one thread; what comes out does not depend on that.
+
+    Args:
+        treatments: n draws.
+        draws: Shape (n, f), features as of each.
+        churn_probability: Shape (n,), within the outcome window, by a model that did not see what came after.
+        outcomes: Which outcomes.
+        priors: Declared effects by (action, outcome); those of actions without draws are left out.
+        settings: Sizes.
+        samples: Resamples behind intervals.
+        seed: Seed of everything random.
+        progress: Called with a sentence a step.
+    """
+    drawn = {key: prior for key, prior in priors.items() if key[0] in treatments.actions}
 
     def one(outcome: str) -> tuple[tuple[UpliftHead, ...], dict[str, Any]]:
-        return train_uplift(treatments, draws, outcomes=[outcome], progress=progress, **options)
+        return train_uplift(
+            treatments, draws, priors=drawn, churn_probability=churn_probability, outcomes=[outcome],
+            learners=COMPARED, samples=samples, settings=settings, seed=seed, progress=progress,
+        )  # fmt: skip
 
     with ThreadPoolExecutor(max_workers=len(outcomes)) as pool:
         found = list(pool.map(one, outcomes))

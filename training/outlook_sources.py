@@ -10,7 +10,7 @@ import numpy as np
 from training.encoding import encode
 from training.errors import DatasetError
 from training.heads.amount import read_log_ratios
-from training.labels_trajectory import read_levels
+from training.labels_trajectory import level_before, read_levels
 from training.treatments import historical_treatment_features, read_treatments
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from training.treatments import LoggedTreatments
 
 
+HEALTH_INPUTS = ("health_score", "health_score_28d_change")
+"""What the trajectory is told of health; slope, volatility and recoveries besides made it no better on validation."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutlookSources:
     """What was found; n rows of the training set, m draws, f model features.
@@ -33,6 +37,8 @@ class OutlookSources:
     Attributes:
         log_ratios: Shape (n,), log of MRR after over before the first expansion within the last horizon, NaN if none.
         levels: Daily health, or None.
+        health: Shape (n, e), what is known of health the day before each cutoff, by `health_names`.
+        health_names: Features of the `health` view that are served beside the model's, e of them.
         treatments: The m draws, or None.
         draws: Shape (m, f), features as of each draw, or None.
         priors: Declared effects by (action, outcome).
@@ -42,6 +48,8 @@ class OutlookSources:
 
     log_ratios: NDArray[np.float64]
     levels: LevelSeries | None = None
+    health: NDArray[np.float64] | None = None
+    health_names: tuple[str, ...] = ()
     treatments: LoggedTreatments | None = None
     draws: NDArray[np.float64] | None = None
     priors: Mapping[tuple[str, str], Prior] = field(default_factory=dict)
@@ -75,12 +83,20 @@ def read_outlook_sources(
         DataFolderError: A raw table can't be read.
     """
     absent: dict[str, str] = {}
-    levels = None
+    levels, health = None, None
+    names: tuple[str, ...] = ()
     if features is None:
         absent["levels"] = "The folder of built features was not given, so health levels are not known."
     else:
         try:
             levels = read_levels(features)
+            names = tuple(
+                feature.name
+                for feature in rows.contract.features
+                if feature.role == "policy" and feature.name in HEALTH_INPUTS
+            )
+            known = [level_before(rows.labels, read_levels(features, feature=name)) for name in names]
+            health = np.column_stack(known) if known else None
         except DatasetError as error:
             absent["levels"] = f"Health levels are not known: {error}."
     log_ratios = read_log_ratios(data, rows.labels, definitions.horizons_days[-1])
@@ -100,4 +116,14 @@ def read_outlook_sources(
             frame = frame.loc[~empty].reset_index(drop=True)
             draws = encode(frame, rows.contract.model_features, rows.encodings)
             treatments = treatments.select(np.flatnonzero(~empty))
-    return OutlookSources(log_ratios, levels, treatments, draws, priors, absent, facts)
+    return OutlookSources(
+        log_ratios=log_ratios,
+        levels=levels,
+        health=health,
+        health_names=names,
+        treatments=treatments,
+        draws=draws,
+        priors=priors,
+        absent=absent,
+        facts=facts,
+    )

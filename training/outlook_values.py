@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from training.definitions import HeadName
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
     from training.uncertainty.intervals import Uncertainty
 
 
+LEARNT_WEIGHT: Final = 0.5
+"""Least weight of the draws in an average effect, against its prior, from which on the effect counts as learnt."""
+LEARNT_SLOPE_Z: Final = 1.645
+"""Standard errors by which a slope out of fold must lie above zero for trees to have come true: 95 %, one-sided."""
+
+
 @dataclass(frozen=True, slots=True)
 class EffectHeads:
     """Uplift heads side by side, e of them.
@@ -30,7 +38,7 @@ class EffectHeads:
     Attributes:
         heads: One an action and outcome.
         draws: Draws of each head's action, both arms.
-        learnt: Whether each head learnt from draws; else it is its prior alone.
+        learnt: Whether each head was learnt from draws, see `is_learnt`; else it is a prior, moved by draws or not.
         window_days: Length of the outcome window.
     """
 
@@ -46,10 +54,37 @@ class EffectHeads:
     def effects(
         self, churn: HazardHead, matrix: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return effects and their standard errors, shape (n, e) each."""
+        """Return effects and their standard errors, shape (n, e) each; see `UpliftHead.errors_of_mean`."""
         probability = churn.probabilities(matrix)[:, self.unit_column(churn)]
-        found = [head.effects(matrix, probability) for head in self.heads]
-        return np.column_stack([mean for mean, _ in found]), np.column_stack([error for _, error in found])
+        return (
+            np.column_stack([head.effects(matrix, probability)[0] for head in self.heads]),
+            np.column_stack([head.errors_of_mean(matrix, probability) for head in self.heads]),
+        )
+
+
+def is_learnt(shipped: Mapping[str, Any]) -> bool:
+    """Return whether a head counts as learnt from draws, going by what its report says of it.
+
+    It does if its average rests on the draws at least as much as on the prior (`LEARNT_WEIGHT`), or if its trees tell
+    accounts apart and that came true out of fold beyond chance (`LEARNT_SLOPE_Z`). That draws were enough to measure
+    something is not enough: next to a narrow prior they may weigh a few percent.
+
+    Args:
+        shipped: `training.heads.uplift.fitting.Fit.facts`.
+    """
+    if shipped["measured"] is None:
+        return False
+    if shipped["weight_of_draws"] >= LEARNT_WEIGHT:
+        return True
+    slope = shipped["slope"]
+    return bool(
+        slope is not None and slope["used"] > 0 and slope["raw"] > LEARNT_SLOPE_Z * slope["standard_error"]
+    )
+
+
+def is_moved(head: UpliftHead) -> bool:
+    """Return whether draws changed anything of what *head*'s prior says."""
+    return bool(head.bags) or (head.average, head.average_sd) != (head.prior.mean, head.prior.sd)
 
 
 def nearest_horizon(head: HazardHead, days: int) -> int:

@@ -10,6 +10,8 @@ import os
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from feature_repo.contract import canonical_hash
+
 SINGLE_THREAD_ROWS = 50_000
 
 
@@ -34,6 +36,11 @@ class TrainingSettings(BaseSettings):
     uplift_bags: int = Field(default=12, ge=2)
     """Resamples of accounts whose trees make an uplift head; their spread is its standard error, so fewer are faster
     and rougher (`KEEPGROW_TRAINING_UPLIFT_BAGS`)."""
+
+    @property
+    def hash(self) -> str:
+        """`sha256:` and the digest of all settings that a bundle depends on; threads are none of them."""
+        return canonical_hash(self.model_dump(mode="json", exclude={"num_threads"}))
 
     def threads(self, rows: int) -> int:
         """Return how many threads LightGBM takes for *rows* training rows."""

@@ -1,4 +1,4 @@
-"""Learns the region that training covered, for `serving.scoring.support` to tell who lies outside it.
+"""Learns the region that training covered, for `serving.scoring` to tell who lies outside it.
 
 Serving's value object is not imported here; both sides meet in the manifest's dictionary, as with the feature contract.
 """
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import lightgbm as lgb
     from numpy.typing import NDArray
+
+    from feature_repo.contract import FeatureContract
 
 RANGE_PERCENTILES = (0.5, 99.5)
 REFUSED_SHARE = 0.02
@@ -43,6 +45,20 @@ class SupportRegion:
             "weight": self.weight.tolist(),
             "limit": self.limit,
         }
+
+
+def null_view_shares(matrix: NDArray[np.float64], contract: FeatureContract) -> dict[str, float]:
+    """Return by view the share of rows in which all its model features are null: 1 if training knew nothing of it.
+
+    Args:
+        matrix: Float64, shape (n, model features), n > 0: the rows that the heads learnt from.
+        contract: Whose features are its columns.
+    """
+    null = np.isnan(matrix)
+    columns: dict[str, list[int]] = {}
+    for column, feature in enumerate(contract.model_features):
+        columns.setdefault(feature.view, []).append(column)
+    return {view: round(float(null[:, places].all(axis=1).mean()), 6) for view, places in columns.items()}
 
 
 def fit_support(

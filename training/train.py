@@ -1,10 +1,12 @@
-"""Training from a data folder and a feature store to trained, calibrated, judged heads.
+"""Training from a data folder and a feature store to trained, calibrated, judged heads, stage by stage.
 
-Export to a bundle is the next step and another module's; nothing here writes a file.
+Export to a bundle is the next step and another module's; nothing here writes a file but what stages keep.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,6 +15,7 @@ from feature_repo.contract_compiler import compile_contract
 from feature_repo.services import SERVICE_NAME
 from feature_repo.tables import reading
 from feature_repo.tables.dataset import DatasetInfo, load_dataset_info
+from training.currency import data_currency
 from training.dataset import Parts, TrainingSet, assemble, historical_features
 from training.definitions import HEADS, Definitions, HeadName
 from training.errors import TooLittleDataError
@@ -20,14 +23,21 @@ from training.evaluation.baselines import Column
 from training.evaluation.held_out import test_rows
 from training.evaluation.judge import judge
 from training.evaluation.scrutiny import scrutinise
+from training.evaluation.segments import Segmentation
+from training.evaluation.view_ablation import view_ablations
+from training.export.code_version import code_version, library_versions
 from training.guards import require_events, require_no_leakage
+from training.heads.calibration_choice import SegmentColumn
 from training.heads.train import TrainedHead, train_head
+from training.identity import configuration_hash, data_hash, run_key, value_hash
 from training.labels import read_labels
 from training.outlook import train_outlook
 from training.outlook_sources import read_outlook_sources
 from training.outlook_values import Outlook
 from training.settings import TrainingSettings
 from training.splits import Split, split_by_time
+from training.stages import Stages
+from training.support import null_view_shares
 from training.trained import TrainedModels
 
 if TYPE_CHECKING:
@@ -43,7 +53,11 @@ if TYPE_CHECKING:
 
 
 class Tune(Protocol):
-    """Looks for better boosting stages; see `training.tuning.tune`."""
+    """Looks for better boosting stages; see `training.tuning.Tuner`."""
+
+    @property
+    def name(self) -> str:
+        """What the search is called; another name may find other stages."""
 
     def __call__(
         self,
@@ -53,9 +67,11 @@ class Tune(Protocol):
         *,
         seed: int,
         settings: TrainingSettings,
+        folder: Path | None,
+        code: str,
         progress: Callable[[str], None],
     ) -> Tuning:
-        """Return the definitions with the stages that were found."""
+        """Return the definitions with the stages that were found, trials being kept in *folder*."""
 
 
 def _silent(_: str) -> None:
@@ -74,6 +90,7 @@ def train(
     tuning: Tune | None = None,
     features: Path | None = None,
     priors: Mapping[tuple[str, str], Prior] | None = None,
+    stages: Stages | None = None,
 ) -> TrainedModels:
     """Train both heads on the data folder *data* with features from *store*, and judge them on later cutoffs.
 
@@ -88,50 +105,52 @@ def train(
         tuning: Looks for better boosting stages first, if given.
         features: Folder of the built features, from which the health trajectory is labelled; without it there is none.
         priors: Declared effects by (action, outcome), to which uplift is shrunk; sceptical ones if not given.
+        stages: Times stages and keeps them for another attempt; nothing is kept if None. What was read is read anew by
+            every attempt, since only that tells whether it is the same.
 
     Raises:
         TooLittleDataError: Too few cutoffs, accounts or events; the message says what would be enough.
         LeakageError: A single feature tells events from non-events almost perfectly.
-        DatasetError: Features and labels can't be joined.
+        DatasetError: Features and labels can't be joined, or money is in several currencies.
         DataFolderError: A raw table can't be read.
         ContractError: The feature service is not in the registry.
     """
+    stages = stages or Stages(progress=progress)
+    currency = data_currency(data)
     split = split_by_time(*usable_days(data), definitions)
     progress(f"labels at {len(split.cutoffs)} cutoffs from {split.cutoffs[0]} to {split.cutoffs[-1]}")
-    labels = read_labels(data, split.cutoffs, definitions)
-    if not len(labels):
-        raise TooLittleDataError(
-            "no account holds a paid subscription at any cutoff; check `started_at`, `ended_at` and `is_trial`"
-        )
-    contract = compile_contract(store, service)
-    progress(f"features of {len(labels)} accounts and cutoffs from the offline store")
-    frame = historical_features(store, labels, contract)
-    rows = assemble(frame, labels, contract, split.train.cutoffs)
-    chosen: dict[str, Any] = {
-        "seed": definitions.model.seed if seed is None else seed,
-        "settings": settings or TrainingSettings(),
-        "progress": progress,
-    }
-    tuned = None if tuning is None else tuning(rows, split, definitions, **chosen)
-    trained = train_on(
+
+    def read_rows() -> TrainingSet:
+        labels = read_labels(data, split.cutoffs, definitions)
+        if not len(labels):
+            raise TooLittleDataError(
+                "no account holds a paid subscription at any cutoff; check `started_at`, `ended_at` and `is_trial`"
+            )
+        contract = compile_contract(store, service)
+        progress(f"features of {len(labels)} accounts and cutoffs from the offline store")
+        frame = historical_features(store, labels, contract)
+        return assemble(frame, labels, contract, split.train.cutoffs)
+
+    rows = stages.run("labels and features", read_rows)
+    sources = stages.run(
+        "amounts, health and draws",
+        lambda: read_outlook_sources(
+            data, store, rows, definitions, features=features, priors=priors or {}, progress=progress
+        ),
+    )
+    models = train_on(
         rows,
         split,
-        definitions if tuned is None else tuned.definitions,
+        definitions,
         dataset=load_dataset_info(data),
-        sources=read_outlook_sources(
-            data,
-            store,
-            rows,
-            definitions,
-            features=features,
-            priors=priors or {},
-            progress=progress,
-        ),
-        **chosen,
+        seed=definitions.model.seed if seed is None else seed,
+        settings=settings or TrainingSettings(),
+        progress=progress,
+        sources=sources,
+        tuning=tuning,
+        stages=stages,
     )
-    if tuned is not None:
-        trained.metrics["tuning"] = tuned.report
-    return trained
+    return dataclasses.replace(models, currency=currency)
 
 
 def train_on(
@@ -144,6 +163,8 @@ def train_on(
     settings: TrainingSettings,
     progress: Callable[[str], None] = _silent,
     sources: OutlookSources | None = None,
+    tuning: Tune | None = None,
+    stages: Stages | None = None,
 ) -> TrainedModels:
     """Train and judge both heads on a training set that is already in memory; see `train`.
 
@@ -156,36 +177,65 @@ def train_on(
         settings: Threads, resamples, background rows.
         progress: Called with a sentence a step.
         sources: What the outlook is learnt from; None trains the heads alone.
+        tuning: Looks for better boosting stages first, if given.
+        stages: Times stages and keeps them; nothing is kept if None.
     """
+    stages = stages or Stages(progress=progress)
+    code = f"{code_version()} {value_hash(library_versions())}"
+    stages.begin(run_key(rows, sources, split, definitions, settings, seed=seed, code=code))
     parts = rows.parts(split, definitions)
     require_events(parts, definitions)
     columns = _columns(rows)
-    single_auc = require_no_leakage(parts.train, columns, definitions)
+    single_auc = stages.run("leakage", lambda: require_no_leakage(parts.train, columns, definitions))
+    segmentation = Segmentation.choose(columns, rows.encodings, definitions.thresholds.segment_features)
+    found: dict[str, Any] = {}
+    if tuning is not None:
+        tuned = stages.run(
+            tuning.name,
+            lambda: tuning(
+                rows, split, definitions,
+                seed=seed, settings=settings, folder=stages.folder, code=code, progress=progress,
+            ),
+        )  # fmt: skip
+        definitions, found["tuning"] = tuned.definitions, tuned.report
+    stages.within(value_hash(definitions))
     trained: dict[HeadName, TrainedHead] = {}
     thresholds: dict[HeadName, dict[str, float]] = {}
     reports: dict[str, Any] = {}
     for head in HEADS:
-        trained[head] = train_head(
-            head,
-            parts.train.head_rows(head),
-            parts.validation.head_rows(head),
-            parts.refit.head_rows(head) if definitions.split.refit_on_validation else None,
-            definitions=definitions,
-            feature_names=[column.name for column in columns],
-            seed=seed,
-            num_threads=settings.threads(len(parts.refit.matrix)),
-            progress=progress,
+        trained[head] = stages.run(
+            f"{head} head",
+            functools.partial(
+                train_head,
+                head,
+                parts.train.head_rows(head),
+                parts.validation.head_rows(head),
+                parts.refit.head_rows(head) if definitions.split.refit_on_validation else None,
+                definitions=definitions,
+                feature_names=[column.name for column in columns],
+                seed=seed,
+                num_threads=settings.threads(len(parts.refit.matrix)),
+                progress=progress,
+                segments=None
+                if segmentation is None
+                else SegmentColumn(segmentation.position, len(segmentation.names)),
+                compare_calibrations=True,
+            ),
         )
         progress(f"{head}: judged on test cutoffs against three baselines")
-        judgement = judge(
-            trained[head],
-            parts,
-            columns,
-            single_auc,
-            policy=definitions.thresholds,
-            samples=settings.bootstrap_samples,
-            seed=seed,
-            encodings=rows.encodings,
+        judgement = stages.run(
+            f"{head} judgement",
+            functools.partial(
+                judge,
+                trained[head],
+                parts,
+                columns,
+                single_auc,
+                policy=definitions.thresholds,
+                samples=settings.bootstrap_samples,
+                seed=seed,
+                encodings=rows.encodings,
+            ),
         )
         thresholds[head] = {horizon: one.value for horizon, one in judgement.thresholds.items()}
         reports[head] = {
@@ -195,15 +245,31 @@ def train_on(
             "importance": _importance(trained[head], columns),
         }
     progress("slices, gaps between them, and what upsets the heads")
-    scrutiny = scrutinise(
-        [trained[head].head for head in HEADS],
-        parts.test,
-        rows.contract,
-        rows.encodings,
-        thresholds,
-        horizon_days=definitions.score_horizon_days,
-        samples=settings.bootstrap_samples,
-        seed=seed,
+    scrutiny = stages.run(
+        "slices and robustness",
+        lambda: scrutinise(
+            [trained[head].head for head in HEADS],
+            parts.test,
+            rows.contract,
+            rows.encodings,
+            thresholds,
+            horizon_days=definitions.score_horizon_days,
+            samples=settings.bootstrap_samples,
+            seed=seed,
+        ),
+    )
+    ablations = stages.run(
+        "ablations",
+        lambda: view_ablations(
+            trained,
+            rows,
+            parts,
+            definitions=definitions,
+            samples=settings.bootstrap_samples,
+            seed=seed,
+            num_threads=settings.threads(len(parts.refit.matrix)),
+            progress=progress,
+        ),
     )
     outlook = Outlook()
     if sources is not None:
@@ -217,6 +283,7 @@ def train_on(
             seed=seed,
             settings=settings,
             progress=progress,
+            stages=stages,
         )
     return TrainedModels(
         heads=tuple(trained[head].head for head in HEADS),
@@ -228,7 +295,9 @@ def train_on(
             "bootstrap": {"samples": settings.bootstrap_samples, "confidence": 0.95, "resampled": "accounts"},
             "data": _data_facts(rows, parts, split, definitions),
             **scrutiny,
+            "ablations": ablations,
             **outlook.metrics,
+            **found,
         },
         thresholds=thresholds,
         background=_background(parts.refit.matrix, settings.background_rows, seed),
@@ -244,9 +313,12 @@ def train_on(
         ),
         definitions=definitions,
         dataset=dataset,
-        data_hash=rows.hash,
+        data_hash=data_hash(rows, sources),
+        configuration_hash=configuration_hash(definitions, settings, sources),
         seed=seed,
         outlook=outlook,
+        cost=stages.cost(),
+        null_views=null_view_shares(parts.refit.matrix, rows.contract),
     )
 
 

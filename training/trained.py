@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from feature_repo.contract import FeatureContract
     from feature_repo.tables.dataset import DatasetInfo
-    from serving.bundle.manifest import Encoding, TrainingWindow
+    from serving.bundle.manifest import Encoding, TrainingCost, TrainingWindow
     from training.definitions import Definitions, HeadName
     from training.heads.hazard import HazardHead
 
@@ -39,9 +39,13 @@ class TrainedModels:
         test_predictions: One row a test account and cutoff; see `training.evaluation.held_out.test_rows`.
         definitions: What was predicted, and how it was split.
         dataset: Facts about the data folder.
-        data_hash: `sha256:` digest of the raw tables and the feature rows that were read.
+        data_hash: `sha256:` digest of all that was read: features, labels, amounts, health levels and draws.
         seed: The seed that was used.
         outlook: Intervals, support, and all that lies beyond probabilities by horizon; nothing of it if not trained.
+        configuration_hash: `sha256:` digest of definitions, settings and declared priors; None if it is not known.
+        cost: What it took so far, or None if nobody measured.
+        null_views: See `training.support.null_view_shares`; None if not known.
+        currency: ISO 4217 code of the data's MRR; None if not known.
     """
 
     heads: tuple[HazardHead, ...]
@@ -57,6 +61,10 @@ class TrainedModels:
     data_hash: str
     seed: int
     outlook: Outlook = field(default_factory=Outlook)
+    configuration_hash: str | None = None
+    cost: TrainingCost | None = None
+    null_views: dict[str, float] | None = None
+    currency: str | None = None
 
     def head(self, name: HeadName) -> HazardHead:
         """Return the head called *name*.

@@ -5,7 +5,8 @@ training part; test rows are never looked at. The first trial is the stages as t
 worse on validation; validation is used often, so its gain flatters, and the test figures tell the truth.
 
 Trial n draws from a sampler seeded with n, and learns from finished trials alone: the same trials give the same stages,
-whether or not they were interrupted in between. (Minutes are not so: how many trials fit into them differs.)
+whether or not they were interrupted in between or in their middle. (Minutes are not so: how many trials fit into them
+differs. A trial that is under way when they are over is stopped after its round of boosting, and counts for nothing.)
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from training.definitions import HEADS, BoostingStage, Definitions
+from training.heads.boosting import asked_each_round
 from training.heads.train import train_head
+from training.identity import value_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +42,11 @@ _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _STUMP_LEAVES = 2
 _STARTUP_TRIALS = 8
 _SECONDS_A_MINUTE = 60
+_AS_GIVEN = "as_given"
+
+
+class _TimeIsUpError(Exception):
+    """The minutes are over in the middle of a trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class Budget:
 
     Attributes:
         trials: Finished trials, those of an interrupted run included; None for no limit.
-        minutes: Minutes of this run; a trial that has begun is finished. None for no limit.
+        minutes: Minutes of this run; a trial that has begun is stopped within a round of boosting. None for no limit.
     """
 
     trials: int | None = None
@@ -64,19 +72,70 @@ class Budget:
         if (self.trials is not None and self.trials < 1) or (self.minutes is not None and self.minutes <= 0):
             raise ValueError("tuning needs at least one trial, and more than no minutes")
 
+    def over(self, seconds: float) -> bool:
+        """Return whether the minutes are over after *seconds*."""
+        return self.minutes is not None and seconds >= self.minutes * _SECONDS_A_MINUTE
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """What came of tuning.
 
     Attributes:
-        definitions: The given ones with the best stages.
-        report: JSON-able: `trials`, `pruned`, `seconds`, `loss_before`, `loss_after`, `validation_log_loss` (per head,
-            of the best trial), `best_trial`, and `stages`.
+        definitions: The given ones with the best stages; the given ones themselves if no trial was finished.
+        report: JSON-able: `trials`, `pruned`, `loss_before`, `loss_after`, `validation_log_loss` (per head, of the best
+            trial), `best_trial` among the finished ones, and `stages`. Losses and best trial are None if no trial was
+            finished.
     """
 
     definitions: Definitions
     report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuner:
+    """Tunes within a budget; what `training.train.train` takes.
+
+    Attributes:
+        budget: When it ends.
+        folder: Where trials are kept for good, or None to keep them as long as stages of the training are.
+    """
+
+    budget: Budget
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What the search is called; another budget may find other stages."""
+        limits = {"trials": self.budget.trials, "minutes": self.budget.minutes}
+        return "tuning, " + " or ".join(
+            f"{limit:g} {of}" for of, limit in limits.items() if limit is not None
+        )
+
+    def __call__(
+        self,
+        rows: TrainingSet,
+        split: Split,
+        definitions: Definitions,
+        *,
+        seed: int,
+        settings: TrainingSettings,
+        folder: Path | None,
+        code: str,
+        progress: Callable[[str], None],
+    ) -> Tuning:
+        """Look for better stages; *folder* counts if the tuner has none of its own. See `tune`."""
+        return tune(
+            rows,
+            split,
+            definitions,
+            budget=self.budget,
+            seed=seed,
+            settings=settings,
+            folder=self.folder or folder,
+            code=code,
+            progress=progress,
+        )
 
 
 def tune(
@@ -88,6 +147,7 @@ def tune(
     seed: int,
     settings: TrainingSettings,
     folder: Path | None = None,
+    code: str = "",
     progress: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> Tuning:
@@ -101,7 +161,8 @@ def tune(
         seed: Seed of everything random.
         settings: Threads.
         folder: Where trials are kept, so that an interrupted search goes on; in memory if None. Searches on other data,
-            definitions or seeds share the folder without touching each other.
+            cutoffs, definitions, seeds or code share the folder without touching each other.
+        code: Version of code and libraries.
         progress: Called with a sentence a trial.
         clock: Returns seconds.
     """
@@ -109,7 +170,11 @@ def tune(
     parts = rows.parts(split, definitions)
     names = [feature.name for feature in rows.contract.model_features]
     threads = settings.threads(len(parts.train.matrix))
-    study = _study(folder, f"{rows.hash}-{definitions.hash}-{seed}")
+    study = _study(folder, value_hash(rows, split, definitions, seed, code))
+
+    def in_time() -> None:
+        if budget.over(clock() - begin):
+            raise _TimeIsUpError
 
     def loss(trial: optuna.Trial, tried: Definitions) -> float:
         total = 0.0
@@ -136,19 +201,24 @@ def tune(
     while not _spent(study, budget, clock() - begin):
         number = len(study.get_trials(deepcopy=False, states=_FINISHED))
         study.sampler = optuna.samplers.TPESampler(seed=seed + number, n_startup_trials=_STARTUP_TRIALS)
-        if not number:
-            study.enqueue_trial(_as_params(definitions), skip_if_exists=True)
+        if not number and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            study.enqueue_trial(_as_params(definitions), user_attrs={_AS_GIVEN: True})
         trial = study.ask()
         tried = _with_stages(definitions, [_suggested(stage, trial) for stage in definitions.model.stages])
         try:
-            value = loss(trial, tried)
+            with asked_each_round(in_time):
+                value = loss(trial, tried if number else definitions)
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
             progress(f"tuning: trial {number} pruned after {HEADS[0]}")
             continue
+        except _TimeIsUpError:
+            study.tell(trial, state=TrialState.FAIL)
+            progress(f"tuning: trial {number} stopped, the {budget.minutes:g} minutes are over")
+            break
         study.tell(trial, value)
         progress(f"tuning: trial {number} has validation log loss {value:.5f}, best {study.best_value:.5f}")
-    return _outcome(study, definitions, clock() - begin)
+    return _outcome(study, definitions)
 
 
 def _study(folder: Path | None, name: str) -> optuna.Study:
@@ -174,11 +244,7 @@ def _study(folder: Path | None, name: str) -> optuna.Study:
 
 def _spent(study: optuna.Study, budget: Budget, seconds: float) -> bool:
     finished = len(study.get_trials(deepcopy=False, states=_FINISHED))
-    if not finished:  # there is always something to return
-        return False
-    return (budget.trials is not None and finished >= budget.trials) or (
-        budget.minutes is not None and seconds >= budget.minutes * _SECONDS_A_MINUTE
-    )
+    return (budget.trials is not None and finished >= budget.trials) or budget.over(seconds)
 
 
 def _with_stages(definitions: Definitions, stages: Sequence[BoostingStage]) -> Definitions:
@@ -245,10 +311,13 @@ def _as_params(definitions: Definitions) -> dict[str, float]:
     return params
 
 
-def _outcome(study: optuna.Study, definitions: Definitions, seconds: float) -> Tuning:
+def _outcome(study: optuna.Study, definitions: Definitions) -> Tuning:
     trials = study.get_trials(deepcopy=False, states=_FINISHED)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    first, best = complete[0], min(complete, key=lambda trial: (trial.values[0], trial.number))
+    if not complete:
+        return Tuning(definitions, _report(definitions, 0, 0))
+    first = next(trial for trial in complete if trial.user_attrs.get(_AS_GIVEN))
+    best = min(complete, key=lambda trial: (trial.values[0], trial.number))
     stages = []
     for stage in definitions.model.stages:
         prefix = f"{stage.name}."
@@ -256,16 +325,24 @@ def _outcome(study: optuna.Study, definitions: Definitions, seconds: float) -> T
             name.removeprefix(prefix): value for name, value in best.params.items() if name.startswith(prefix)
         }
         stages.append(stage if best is first else stage.model_copy(update=chosen))
-    return Tuning(
-        definitions=_with_stages(definitions, stages),
-        report={
-            "trials": len(trials),
-            "pruned": len(trials) - len(complete),
-            "seconds": round(seconds, 1),
-            "loss_before": first.values[0],
-            "loss_after": best.values[0],
-            "validation_log_loss": dict(best.user_attrs),
-            "best_trial": best.number,
-            "stages": [stage.model_dump() for stage in stages],
-        },
-    )
+    found = _with_stages(definitions, stages)
+    report = _report(found, len(trials), len(trials) - len(complete))
+    report |= {
+        "loss_before": first.values[0],
+        "loss_after": best.values[0],
+        "validation_log_loss": {head: best.user_attrs[head] for head in HEADS},
+        "best_trial": trials.index(best),
+    }
+    return Tuning(found, report)
+
+
+def _report(definitions: Definitions, trials: int, pruned: int) -> dict[str, Any]:
+    return {
+        "trials": trials,
+        "pruned": pruned,
+        "loss_before": None,
+        "loss_after": None,
+        "validation_log_loss": {},
+        "best_trial": None,
+        "stages": [stage.model_dump() for stage in definitions.model.stages],
+    }

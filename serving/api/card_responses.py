@@ -44,9 +44,25 @@ class TimeToCloseAnswer(_Answer):
     within_days: int = Field(description="What counts as in time.")
 
 
+class ExpansionDriver(_Answer):
+    """What drives the expansion of an account: without it the probability falls furthest."""
+
+    signal: str
+    feature: str
+    value: float | int | str | bool | None
+    text: str
+    is_limit: bool = Field(
+        description="Whether it is how much of a limit (seats, API calls, storage) is in use; such a signal, if it "
+        "drives at all, goes before any other."
+    )
+
+
 class AccountCard(ScoreAnswer):
     """All that the account card shows; what the bundle has no head for is null."""
 
+    expansion_driver: ExpansionDriver | None = Field(
+        description="Null unless `expansion_ready`, and where no single signal drives it."
+    )
     profile: dict[str, float | int | str | bool | None]
     upsell_probability_long: dict[str, float] | None = Field(
         description="Probability of expanding within the long horizon, a year (`365d`)."

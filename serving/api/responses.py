@@ -29,15 +29,38 @@ class Signal(_Answer):
     text: str = Field(description="The same in plain words.")
 
 
+class SignalsBase(_Answer):
+    """What contributions start from: where every tree of the model says what it does on average over its training."""
+
+    log_odds: float
+    probability: float = Field(ge=0, le=1, description="The same as the probability by the scored horizon.")
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Signals(_Answer):
-    """The strongest signals in each direction, strongest first, and how they were told."""
+    """The strongest signals in each direction, strongest first, and how they were told.
+
+    The base, all contributions and those of the others add up to the log-odds of the churn probability by the scored
+    horizon, but for the rounding of what is shown.
+    """
 
     method: Literal["leaf_averaged_treeshap", "exact_treeshap"] = Field(
         description="How contributions were made: TreeSHAP averaged over the accounts of a tree's leaf, or "
         "exactly of this account, as `explain=exact` asks for."
     )
+    base: SignalsBase | None = Field(
+        default=None, exclude_if=_is_none, description="Not there if the bundle does not tell."
+    )
     raising: list[Signal]
     lowering: list[Signal]
+    others: float | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="What all signals that are not shown contribute together, in log-odds.",
+    )
 
 
 class ExactSignals(Signals):
@@ -60,19 +83,20 @@ class Evidence(_Answer):
     """What an answer rests on."""
 
     status: Literal["full", "thin", "stale"]
-    reasons: list[Literal["stale_view", "missing_view", "new_account", "unlike_training"]] = Field(
-        description="Why it is not `full`: a view is older than its limit, a view is missing, the account is "
-        "younger than 28 days, or it is unlike those that the models learnt from."
+    reasons: list[Literal["stale_view", "missing_view", "new_account", "unknown_age", "unlike_training"]] = (
+        Field(
+            description="Why it is not `full`: a view is older than its limit, a view is missing, the account is "
+            "younger than 28 days, its age is not known, or it is unlike those that the models learnt from."
+        )
     )
     views: dict[str, ViewEvidence]
-    missing: list[str] = Field(description="Views that hold nothing of the account.")
+    missing: list[str] = Field(
+        description="Views that hold nothing of the account: no row, or one that is null throughout where the models "
+        "expect something."
+    )
     clock: Literal["demonstration"] | None = Field(
         default=None, description="Present when the service's time is not the machine's."
     )
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 class ScoreAnswer(_Answer):
@@ -94,6 +118,10 @@ class ScoreAnswer(_Answer):
     )
     signals: Signals
     evidence: Evidence
+    expansion_ready: bool | None = Field(
+        description="Whether the probability of expanding by the scored horizon is at or over the bundle's threshold, "
+        "on full evidence; null if the bundle has no threshold for it. The account card says what drives it."
+    )
     model: str
     feature_contract: str
 

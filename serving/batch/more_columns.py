@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from serving.decisions.decision import Decision
     from serving.features.rows import ContextValue
     from serving.scoring.result import AccountScore
+    from serving.scoring.sayings import Saying
 
 
 def interval_fields(manifest: Manifest) -> list[pa.Field]:
@@ -41,7 +42,7 @@ def interval_values(score: AccountScore) -> dict[str, float]:
 
 
 def outlook_fields(manifest: Manifest) -> list[pa.Field]:
-    """Return the fields of `outlook_values`."""
+    """Return the fields of `outlook_values` and `driver_values`."""
     classes = () if manifest.trajectory is None else manifest.trajectory.classes
     long = () if manifest.long_horizon is None else (f"upsell_probability_{manifest.long_horizon.days}d",)
     return [
@@ -56,7 +57,17 @@ def outlook_fields(manifest: Manifest) -> list[pa.Field]:
         pa.field("lift_retain", pa.float64()),
         pa.field("lift_expand", pa.float64()),
         pa.field("evidence_reasons", pa.list_(pa.string()), nullable=False),
+        pa.field("expansion_driver", pa.string()),
+        pa.field("expansion_driver_text", pa.string()),
     ]
+
+
+def driver_values(driver: Saying | None) -> dict[str, Any]:
+    """Return what drives the expansion of an account, as a feature and in its sentence."""
+    return {
+        "expansion_driver": None if driver is None else driver.feature,
+        "expansion_driver_text": None if driver is None else driver.text,
+    }
 
 
 def outlook_values(

@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from serving.batch.feature_table import feature_rows
-from serving.batch.more_columns import interval_fields, interval_values, outlook_fields, outlook_values
+from serving.batch.more_columns import (
+    driver_values,
+    interval_fields,
+    interval_values,
+    outlook_fields,
+    outlook_values,
+)
+from serving.batch.trend import TREND_COLUMN, change_of
 from serving.decisions.framing import FrameMaker
 from serving.decisions.next_best_action import decide
 from serving.errors import UnknownAccount
-from serving.scoring.engine import score_rows
+from serving.scoring.engine import driver_of, score_rows
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
     from serving.bundle.loader import Bundle
     from serving.bundle.manifest import Manifest
@@ -41,7 +49,9 @@ SIGNALS = pa.list_(
 )
 
 
-def score_table_schema(manifest: Manifest, *, intervals: bool = False, outlook: bool = False) -> pa.Schema:
+def score_table_schema(
+    manifest: Manifest, *, intervals: bool = False, outlook: bool = False, trend: bool = False
+) -> pa.Schema:
     """Return the schema of the scores that a bundle with this *manifest* gives; see `score_table`."""
     return pa.schema(
         [
@@ -56,6 +66,10 @@ def score_table_schema(manifest: Manifest, *, intervals: bool = False, outlook: 
             ),
             pa.field("signals_raising", SIGNALS, nullable=False),
             pa.field("signals_lowering", SIGNALS, nullable=False),
+            pa.field("signals_others", pa.float64()),
+            pa.field("signals_base_log_odds", pa.float64()),
+            pa.field("signals_base_probability", pa.float64()),
+            pa.field("expansion_ready", pa.bool_()),
             pa.field("action_type", pa.string()),
             pa.field("action_key", pa.string()),
             pa.field("action_title", pa.string()),
@@ -76,6 +90,7 @@ def score_table_schema(manifest: Manifest, *, intervals: bool = False, outlook: 
             pa.field("policy", pa.string(), nullable=False),
             *(interval_fields(manifest) if intervals else ()),
             *(outlook_fields(manifest) if outlook else ()),
+            *((pa.field(TREND_COLUMN, pa.float64()),) if trend else ()),
         ]
     )
 
@@ -89,6 +104,7 @@ def score_table(
     *,
     intervals: bool = False,
     outlook: bool = False,
+    earlier: Mapping[str, float] | None = None,
 ) -> pa.RecordBatch:
     """Return scores and decisions of the accounts of *table*, in its order.
 
@@ -100,6 +116,8 @@ def score_table(
         now: Time of scores and decisions, aware.
         intervals: Whether to add the ends of each probability's 90 % interval, as far as the bundle has them.
         outlook: Whether to add what the account card says of the future.
+        earlier: What `churn_probabilities` says of features of 30 days earlier, to add the change since; None if it is
+            not wanted.
 
     Raises:
         FeatureTableError: A column is missing or of another type.
@@ -118,8 +136,13 @@ def score_table(
             line |= interval_values(score)
         if outlook:
             line |= outlook_values(bundle.manifest, score, frame.features, decision, catalogue.currency)
+            line |= driver_values(driver_of(score, bundle, rows, index))
+        if earlier is not None:
+            line[TREND_COLUMN] = change_of(score, bundle.manifest.score_horizon_days, earlier)
         lines.append(line)
-    schema = score_table_schema(bundle.manifest, intervals=intervals, outlook=outlook)
+    schema = score_table_schema(
+        bundle.manifest, intervals=intervals, outlook=outlook, trend=earlier is not None
+    )
     return pa.RecordBatch.from_pylist(lines, schema=schema)
 
 
@@ -134,6 +157,9 @@ def _line(score: AccountScore, decision: Decision) -> dict[str, Any]:
         **{f"upsell_probability_{horizon}": value for horizon, value in score.upsell_probability.items()},
         "signals_raising": [_signal(signal) for signal in score.raising],
         "signals_lowering": [_signal(signal) for signal in score.lowering],
+        "signals_others": score.others,
+        **{f"signals_base_{name}": value for name, value in (score.signals_base or {}).items()},
+        "expansion_ready": score.expansion_ready,
         "action_type": winner.action.type if winner else None,
         "action_key": winner.action.key if winner else None,
         "action_title": winner.action.title if winner else None,

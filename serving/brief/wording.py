@@ -41,6 +41,7 @@ EVIDENCE: Final = {
     "stale_view": "Some of the data is older than its limit.",
     "missing_view": "Some of the data is missing.",
     "new_account": "The account is younger than 28 days.",
+    "unknown_age": "How old the account is, is not known.",
     "unlike_training": "The account is unlike those that the models learnt from.",
 }
 ARMS: Final = {

@@ -59,6 +59,7 @@ def check_graph(session: ort.InferenceSession, manifest: Manifest, file: Path) -
     for name in needed:
         if name not in switches:
             raise BundleError(f"{file}: has no optional input {name!r}")
+    _check_health(session, manifest, file)
     named = session.get_modelmeta().custom_metadata_map.get("features", "").split("\n")
     for column, (ours, theirs) in enumerate(zip(features, named, strict=False)):
         if ours != theirs:
@@ -83,6 +84,20 @@ def check_graph(session: ort.InferenceSession, manifest: Manifest, file: Path) -
     expected += [(name, width, "tensor(double)") for name, width in more]
     _check_outputs(session.get_outputs(), expected, file)
     _check_score_head(manifest.heads, manifest, file)
+
+
+def _check_health(session: ort.InferenceSession, manifest: Manifest, file: Path) -> None:
+    told = manifest.trajectory
+    if told is None or told.input_name is None:
+        return
+    widths = {value.name: value.shape[-1] for value in session.get_overridable_initializers() if value.shape}
+    if told.input_name not in widths:
+        raise BundleError(f"{file}: has no optional input {told.input_name!r}")
+    if widths[told.input_name] != len(told.inputs):
+        raise BundleError(
+            f"{file}: input {told.input_name!r} takes {widths[told.input_name]} columns; the manifest names "
+            f"{len(told.inputs)}"
+        )
 
 
 def _check_outputs(outputs: Sequence[Any], expected: Sequence[tuple[str, int, str]], file: Path) -> None:

@@ -15,7 +15,7 @@ import onnxruntime as ort
 from pydantic import ValidationError
 
 from serving.bundle.checks import EXPLAIN_NAME, INTERVALS_NAME, OUTLOOK_NAME, check_encodings, check_graph
-from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, SCHEMA_VERSION, Manifest
+from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, SCHEMA_VERSION, Manifest, hash_of
 from serving.bundle.outputs import Outputs, contributions_output, interval_outputs, outlook_outputs
 from serving.bundle.store import describe_bundle, find_bundle
 from serving.errors import BundleError
@@ -94,6 +94,11 @@ class Bundle:
         """Whether there is a long horizon, an amount, a trajectory or an effect."""
         return bool(outlook_outputs(self.manifest))
 
+    @property
+    def health_inputs(self) -> tuple[str, ...]:
+        """Policy features that the trajectory reads; empty if there are none."""
+        return () if self.manifest.trajectory is None else self.manifest.trajectory.inputs
+
     def run(
         self,
         matrix: NDArray[np.float64],
@@ -101,6 +106,7 @@ class Bundle:
         contributions: bool,
         intervals: bool = False,
         outlook: bool = False,
+        health: NDArray[np.float64] | None = None,
     ) -> Outputs:
         """Run the graph; memory is bounded whatever the number of rows.
 
@@ -109,13 +115,17 @@ class Bundle:
             contributions: Whether contributions are wanted; without them the graph does a quarter less work.
             intervals: Whether the ends of intervals are wanted.
             outlook: Whether long horizon, amount, trajectory and effects are wanted.
+            health: Float64, shape (n, inputs of the trajectory), missing is NaN; read with the outlook only, and all
+                missing if None.
 
         Raises:
-            ValueError: *matrix* has another number of columns.
+            ValueError: *matrix* has another number of columns, or *health* another shape.
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:  # noqa: PLR2004 -- rows and columns
             raise ValueError(f"the matrix has shape {matrix.shape}; it should have {self.n_features} columns")
         plan = self._plans[contributions, intervals, outlook]
+        if health is not None and plan.outlook and self.health_inputs:
+            return self._run_with_health(matrix, health, plan, contributions=contributions)
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
         name = self.manifest.input_name
         if not len(matrix):  # ONNX Runtime can't multiply stacks of no matrices
@@ -133,6 +143,40 @@ class Bundle:
         rest = len(probabilities)
         if not (plan.intervals or plan.outlook):
             return Outputs(probabilities, arrays[rest] if contributions else None)
+        return self._outputs(dict(zip(plan.names, arrays, strict=True)), plan, contributions=contributions)
+
+    def _run_with_health(
+        self,
+        matrix: NDArray[np.float64],
+        health: NDArray[np.float64],
+        plan: _Plan,
+        *,
+        contributions: bool,
+    ) -> Outputs:
+        """Run the graph with what the trajectory knows of health."""
+        if health.shape != (len(matrix), len(self.health_inputs)):
+            raise ValueError(
+                f"health has shape {health.shape}; it should have {len(matrix)} rows of {len(self.health_inputs)} "
+                "columns"
+            )
+        if not len(matrix):
+            return self.run(matrix, contributions=contributions, intervals=plan.intervals, outlook=True)
+        told = self.manifest.trajectory
+        further = "" if told is None else str(told.input_name)
+        parts = [
+            self.session.run(
+                plan.names,
+                {
+                    self.manifest.input_name: np.ascontiguousarray(matrix[start : start + plan.chunk_rows]),
+                    further: np.ascontiguousarray(health[start : start + plan.chunk_rows]),
+                    **plan.switches,
+                },
+            )
+            for start in range(0, len(matrix), plan.chunk_rows)
+        ]
+        arrays = (
+            parts[0] if len(parts) == 1 else [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        )
         return self._outputs(dict(zip(plan.names, arrays, strict=True)), plan, contributions=contributions)
 
     def _outputs(
@@ -210,13 +254,14 @@ def load_bundle(source: Path | str) -> Bundle:
         source: Its folder as a path, or its tag in the model store as a string.
 
     Raises:
-        BundleError: A file is missing or damaged, the manifest's version is not supported, or manifest,
-            contract and graph do not fit each other; the message says which feature or output.
+        BundleError: A file is missing or damaged, the graph is not the one that was exported, the manifest's version
+            is not supported, or manifest, contract and graph do not fit each other; the message says which feature or
+            output.
     """
     path = find_bundle(source) if isinstance(source, str) else source
     manifest = read_manifest(path)
     check_encodings(manifest, path)
-    session = _open(path / GRAPH_FILE)
+    session = _open(path / GRAPH_FILE, manifest.graph_hash)
     check_graph(session, manifest, path / GRAPH_FILE)
     facts = session.get_modelmeta().custom_metadata_map
     width = len(manifest.contract.model_features)
@@ -269,7 +314,7 @@ def _rows_that_fit(bytes_a_row: int) -> int:
     return max(1, min(_MAX_CHUNK_ROWS, _TENSOR_BYTES // max(1, bytes_a_row)))
 
 
-def _open(file: Path) -> ort.InferenceSession:
+def _open(file: Path, expected_hash: str | None) -> ort.InferenceSession:
     options = ort.SessionOptions()
     # One thread: a request is too small to share, and workers are the unit of scale.
     options.intra_op_num_threads = 1
@@ -278,6 +323,15 @@ def _open(file: Path) -> ort.InferenceSession:
     options.log_severity_level = _LOG_ERRORS_ONLY
     if not file.is_file():
         raise BundleError(f"{file.parent} is not a bundle: it has no {GRAPH_FILE}")
+    try:
+        found = expected_hash and hash_of(file.read_bytes())
+    except OSError as error:
+        raise BundleError(f"{file}: can't be read: {error}") from error
+    if found != expected_hash:
+        raise BundleError(
+            f"{file}: is not the graph that was exported: its hash is {found}, the manifest says {expected_hash}; "
+            "restore the bundle, or train it again"
+        )
     try:
         return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base below Exception

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from feature_repo.contract import FeatureContract
+from feature_repo.contract import FeatureContract, canonical_hash
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE = "manifest.json"
@@ -15,6 +16,11 @@ GRAPH_FILE = "bundle.onnx"
 BOOSTERS_FOLDER = "boosters"
 """Holds the LightGBM text of each interval: `boosters/churn_30d.txt`."""
 TIER_TOP = 100
+
+
+def hash_of(content: bytes) -> str:
+    """Return `sha256:` and the digest of a file's *content*."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 class _Value(BaseModel):
@@ -45,10 +51,23 @@ def require_cover(tiers: tuple[Tier, ...]) -> None:
 
 
 class Calibration(_Value):
-    """Logistic calibration of an interval's margin m: its hazard is sigmoid(slope * m + intercept)."""
+    """Logistic calibration of an interval's margin m: its hazard is sigmoid(slope * m + intercept + offset)."""
 
     slope: float
     intercept: float
+    offsets: tuple[float, ...] = Field(
+        default=(), description="Offset by category of the head's `segment_feature`; 0 for any other."
+    )
+
+
+class ContributionsBase(_Value):
+    """What contributions start from: the prediction where every tree gives its mean over the training rows.
+
+    `log_odds` plus all contributions of an account is the log-odds of its probability by the scored horizon.
+    """
+
+    log_odds: float
+    probability: float = Field(ge=0, le=1)
 
 
 class Head(_Value):
@@ -69,8 +88,14 @@ class Head(_Value):
     calibrations: tuple[Calibration, ...] = Field(
         default=(), description="Of each interval; bundles of earlier releases don't tell."
     )
+    segment_feature: str | None = Field(
+        default=None, description="The model feature by whose categories calibrations have offsets."
+    )
     contributions_output: str | None = None
     contributions_method: str | None = None
+    contributions_base: ContributionsBase | None = Field(
+        default=None, description="Bundles of earlier releases have none; their contributions don't add up."
+    )
     low_output: str | None = None
     high_output: str | None = None
     interval_level: float | None = Field(
@@ -112,11 +137,17 @@ class AmountOutput(_Value):
 
 
 class TrajectoryOutput(_Value):
-    """An output of shape (accounts, classes): probabilities of where health goes within `days`; rows sum to 1."""
+    """An output of shape (accounts, classes): probabilities of where health goes within `days`; rows sum to 1.
+
+    It may read policy features that no other output reads: `inputs`, float64 of shape (accounts, inputs), missing is
+    NaN, given as the optional input `input_name` of the graph. Without that input all of them are missing.
+    """
 
     output: str = "trajectory"
     classes: tuple[str, ...] = ("improving", "stable", "declining")
     days: int = Field(gt=0)
+    input_name: str | None = None
+    inputs: tuple[str, ...] = ()
 
 
 class Effect(_Value):
@@ -127,8 +158,9 @@ class Effect(_Value):
     learner: str = Field(
         description="Which learner grew its trees; `none` if it does not tell accounts apart."
     )
-    basis: Literal["uplift", "prior"] = Field(
-        description="`uplift` if it learnt from draws, `prior` if it is the declared prior alone."
+    basis: Literal["uplift", "blend", "prior"] = Field(
+        description="`uplift` if it was learnt from draws, `blend` if draws moved the declared prior and weigh less "
+        "than it, `prior` if it is the declared prior alone."
     )
     draws: int = Field(ge=0, description="Draws of the action, both arms.")
 
@@ -171,6 +203,33 @@ class Provenance(_Value):
     trained_at: dt.datetime
     seed: int
     libraries: dict[str, str]
+    configuration_hash: str | None = Field(
+        default=None,
+        description="Of definitions, settings and declared priors; bundles of earlier releases don't tell.",
+    )
+
+
+class StageCost(_Value):
+    """What one stage of a training took."""
+
+    name: str
+    seconds: float
+    kept: bool = Field(
+        default=False, description="Made by an earlier attempt that was interrupted; its seconds are of then."
+    )
+
+
+class TrainingCost(_Value):
+    """What a training took: the one part of a manifest, besides `trained_at`, that differs when it is repeated."""
+
+    seconds: float = Field(
+        description="By the clock, of the attempt that stored the bundle; stages side by side count once."
+    )
+    processor_seconds: float = Field(description="Of all threads, of the same attempt.")
+    peak_memory_bytes: int = Field(
+        description="Most resident memory of a process, interrupted attempts included."
+    )
+    stages: tuple[StageCost, ...]
 
 
 class Manifest(_Value):
@@ -205,6 +264,22 @@ class Manifest(_Value):
     amount: AmountOutput | None = None
     trajectory: TrajectoryOutput | None = None
     effects: Effects | None = None
+    currency: str | None = Field(
+        default=None,
+        description="ISO 4217 code of the MRR that the models learnt from; bundles of earlier releases don't tell.",
+    )
+    null_views: dict[str, float] | None = Field(
+        default=None,
+        description="By view, the share of training rows in which all its model features were null: what the models "
+        "knew of it. Bundles of earlier releases don't tell; null rows of their views are not seen as missing.",
+    )
+    graph_hash: str | None = Field(
+        default=None,
+        description="`sha256:` and the digest of the graph's file; None in bundles of before it was told.",
+    )
+    cost: TrainingCost | None = Field(
+        default=None, description="What making it took; bundles of earlier releases don't tell."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
@@ -216,6 +291,13 @@ class Manifest(_Value):
                 raise ValueError(
                     f"head {head.name!r} has one end of its interval; it should have both or none"
                 )
+        if self.trajectory is not None:
+            policy = {feature.name for feature in self.contract.features if feature.role == "policy"}
+            for name in self.trajectory.inputs:
+                if name not in policy:
+                    raise ValueError(
+                        f"the trajectory reads {name!r}, which is no policy feature of the contract"
+                    )
         if self.support is not None:
             width = len(self.contract.model_features)
             ends = (self.support.low, self.support.high, self.support.weight)
@@ -224,6 +306,12 @@ class Manifest(_Value):
                     f"support should have one range and weight for each of {width} model features"
                 )
         return self
+
+    @property
+    def content_hash(self) -> str:
+        """`sha256:` and the digest of all but time and cost: equal for every repetition of a training."""
+        content = self.model_dump(mode="json", exclude={"cost": True, "provenance": {"trained_at"}})
+        return canonical_hash(content)
 
     def head(self, name: str) -> Head:
         """Return the head called *name*.

@@ -59,8 +59,8 @@ def find_bundle(tag: str, store: Path | None = None) -> Path:
     """Return the folder of the bundle that *tag* names.
 
     Args:
-        tag: `name:version`, `name:champion`, `name:latest` or `name` (the latest); the beginning of a version does if
-            only one begins so.
+        tag: `name:version`, `name:champion`, `name:latest`, or `name`: the champion, or the latest if none was promoted
+            yet. The beginning of a version does if only one begins so.
         store: A model store; BentoML's own if None.
 
     Raises:
@@ -72,9 +72,9 @@ def find_bundle(tag: str, store: Path | None = None) -> Path:
         raise BundleError(f"{tag!r} is not a model tag; one looks like {MODEL_NAME}:{LATEST}")
     name, version = match["name"], match["version"]
     folder = store / name
-    if version in (None, LATEST):
+    if version == LATEST or (version is None and not has_champion(store, name)):
         return _latest(folder, store)
-    if version == CHAMPION:
+    if version in (None, CHAMPION):
         return _champion(folder, store)
     if _is_bundle(folder / version):
         return folder / version
@@ -85,6 +85,11 @@ def find_bundle(tag: str, store: Path | None = None) -> Path:
         raise BundleError(f"{tag!r} fits {len(matches)} bundles: {', '.join(path.name for path in matches)}")
     known = ", ".join(path.name for path in _versions(folder)) or "none"
     raise BundleError(f"no bundle {tag!r} in the model store {store}; versions of {name!r} there: {known}")
+
+
+def has_champion(store: Path | None = None, name: str = MODEL_NAME) -> bool:
+    """Return whether a bundle called *name* was ever promoted; it may be gone by now."""
+    return ((default_store() if store is None else store) / name / CHAMPION).exists()
 
 
 def list_bundles(store: Path | None = None, name: str = MODEL_NAME) -> tuple[StoredBundle, ...]:

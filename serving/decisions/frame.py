@@ -24,7 +24,8 @@ class Effect:
     Attributes:
         mean: Expected change, absolute; None if the bundle gave no number.
         standard_error: Its standard error; likewise.
-        basis: `uplift` if it was learnt from draws of the action, `prior` if it is a prior alone.
+        basis: `uplift` if it was learnt from draws of the action, `blend` if draws moved a prior and weigh less than
+            it, `prior` if it is a prior alone.
         learner: Which learner told accounts apart; `none` if none did.
         draws: Draws that it was learnt from, both arms.
     """

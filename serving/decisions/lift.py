@@ -1,4 +1,4 @@
-"""What an action is believed to change: an effect learnt from draws where the bundle has one, else a declared prior.
+"""What an action is believed to change: an effect that draws taught or moved where the bundle has one, else a prior.
 
 A propensity is never a lift. It bounds one (nobody can be kept who would have stayed), and it turns the prior that
 is declared as a relative reduction of churn into an absolute change.
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Outcome = Literal["retained", "expanded"]
 Basis = Literal["uplift", "prior"]
 
+MOVED_BY_DRAWS: Final = frozenset({"uplift", "blend"})
+"""Bases of a bundle's effects that know more than the catalogue; see `serving.bundle.manifest.Effect`."""
+
 SURE: Final[dict[Outcome, float]] = {"retained": 0.98, "expanded": 0.95}
 """Chance of the good outcome from which on an account is a sure thing, unless a lift was surely measured."""
 LOST: Final[dict[Outcome, float]] = {"retained": 0.05, "expanded": 0.01}
@@ -40,7 +43,7 @@ class BelievedLift:
         mean: Expected change.
         low: Lower end of the central 90 % interval.
         high: Upper end of it.
-        basis: `uplift` if it was learnt from draws, `prior` if it is declared.
+        basis: `uplift` if it was learnt from draws, `prior` if it is declared, draws having moved it or not.
         baseline: Chance of the outcome as it is; None if not known.
         is_claimed: Whether anything is believed at all; a prior that nobody declared claims nothing.
     """
@@ -74,9 +77,10 @@ def believed_lifts(frame: DecisionFrame, action: Action) -> tuple[BelievedLift, 
 
     None if the bundle should know, and gave no number.
 
-    An effect that the bundle learnt from draws of the action, found by its key first and then by its type, goes
-    before the catalogue's prior. It is cut where it says more than is left: an account that leaves with a
-    probability of 3 % can't be kept with one of 5 %. The retain prior is a relative reduction of churn.
+    An effect of the bundle that draws of the action moved, found by its key first and then by its type, goes before the
+    catalogue's prior. It counts as learnt only where the draws weigh more than the prior: a prior that a few draws
+    moved a little is a better prior, and measures nothing. It is cut where it says more than is left: an account that
+    leaves with a probability of 3 % can't be kept with one of 5 %. The retain prior is a relative reduction of churn.
     """
     leaving, expanding = frame.churn_within_window, frame.upsell_within_window
     retained = frame.effect(action.key, action.type, "retained")
@@ -84,18 +88,18 @@ def believed_lifts(frame: DecisionFrame, action: Action) -> tuple[BelievedLift, 
     priors = action.priors
     retain = (
         _declared("retained", priors.retain, frame.churn_risk, 1.0 - leaving)
-        if retained is None or retained.basis != "uplift"
-        else _learnt("retained", retained, 1.0 - leaving)
+        if retained is None or retained.basis not in MOVED_BY_DRAWS
+        else _moved("retained", retained, 1.0 - leaving)
     )
     expand = (
         _declared("expanded", priors.expand, 1.0, expanding)
-        if expanded is None or expanded.basis != "uplift"
-        else _learnt("expanded", expanded, expanding)
+        if expanded is None or expanded.basis not in MOVED_BY_DRAWS
+        else _moved("expanded", expanded, expanding)
     )
     return None if retain is None or expand is None else (retain, expand)
 
 
-def _learnt(outcome: Outcome, effect: Effect, baseline: float | None) -> BelievedLift | None:
+def _moved(outcome: Outcome, effect: Effect, baseline: float | None) -> BelievedLift | None:
     if effect.mean is None or effect.standard_error is None:
         return None
     spread = Z_90 * effect.standard_error
@@ -103,7 +107,7 @@ def _learnt(outcome: Outcome, effect: Effect, baseline: float | None) -> Believe
     mean, low, high = (
         min(value, left) for value in (effect.mean, effect.mean - spread, effect.mean + spread)
     )
-    return BelievedLift(outcome, mean, low, high, "uplift", baseline)
+    return BelievedLift(outcome, mean, low, high, "uplift" if effect.basis == "uplift" else "prior", baseline)
 
 
 def _declared(outcome: Outcome, prior: Prior, scale: float, baseline: float | None) -> BelievedLift:

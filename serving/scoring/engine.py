@@ -10,15 +10,17 @@ import numpy as np
 
 from serving.errors import UnknownAccount
 from serving.scoring.evidence import EvidenceScale
+from serving.scoring.expansion import ExpansionLine, expansion_driver
+from serving.scoring.null_views import ExpectedViews
 from serving.scoring.outlook import outlooks
 from serving.scoring.result import AccountScore
 from serving.scoring.score import churn_risk_score, risk_tier
-from serving.scoring.signals import SignalPair, SignalTables, make_signal_tables, strongest_signals
+from serving.scoring.signals import Reasons, SignalTables, make_signal_tables, strongest_signals
 from serving.scoring.support import Support
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
     from serving.features.rows import ContextValue, FeatureRows
     from serving.scoring.evidence import Evidence
     from serving.scoring.result import Intervals
+    from serving.scoring.sayings import Saying
 
 ACCOUNT_AGE_FEATURE = "account_age_days"
 PROBABILITY_DIGITS = 6
+LOG_ODDS_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,21 +41,25 @@ class ScoringTables:
 
     Attributes:
         signals: See `SignalTables`.
+        base: What contributions start from, as answers show it; None if the bundle does not tell.
         tiers: Tier name of every score from 0 to 100.
         horizons: Horizon names (`30d`) per head.
         score_column: Column of the scored horizon in the score head's probabilities.
         age_column: Column of the account's age in the matrix; None if the model does not read it.
         evidence: Weighs evidence by the contract's views.
         support: Tells accounts that are unlike those of training; None if the bundle does not say.
+        expansion: Tells accounts that are ready to expand; likewise.
     """
 
     signals: SignalTables
+    base: Mapping[str, float] | None
     tiers: tuple[str, ...]
     horizons: dict[str, tuple[str, ...]]
     score_column: int
     age_column: int | None
     evidence: EvidenceScale
     support: Support | None
+    expansion: ExpansionLine | None
 
 
 @functools.lru_cache(maxsize=8)
@@ -61,14 +69,19 @@ def scoring_tables(bundle: Bundle) -> ScoringTables:
     features = manifest.contract.model_features
     names = [feature.name for feature in features]
     score_head = manifest.head(manifest.score_head)
+    start = score_head.contributions_base
     return ScoringTables(
         signals=make_signal_tables(features),
+        base=None if start is None else shown_base(start.log_odds, start.probability),
         tiers=tuple(risk_tier(score, manifest.tiers).name for score in range(101)),
         horizons={head.name: tuple(f"{days}d" for days in head.horizons_days) for head in manifest.heads},
         score_column=score_head.horizons_days.index(manifest.score_horizon_days),
         age_column=names.index(ACCOUNT_AGE_FEATURE) if ACCOUNT_AGE_FEATURE in names else None,
-        evidence=EvidenceScale(manifest.contract.views),
+        evidence=EvidenceScale(
+            manifest.contract.views, ExpectedViews.of(manifest.contract, manifest.null_views)
+        ),
         support=None if manifest.support is None else Support.from_dict(manifest.support.model_dump()),
+        expansion=ExpansionLine.of(manifest),
     )
 
 
@@ -104,7 +117,10 @@ def score_rows(
     if not asked.known:
         require_zone(now)
         return asked.answers([])
-    outputs = bundle.run(asked.matrix, contributions=signals, intervals=intervals, outlook=outlook)
+    health = asked.told(bundle.health_inputs) if outlook and bundle.health_inputs else None
+    outputs = bundle.run(
+        asked.matrix, contributions=signals, intervals=intervals, outlook=outlook, health=health
+    )
     return finish(asked, outputs, bundle, now, clock_label)
 
 
@@ -148,6 +164,11 @@ class Asked:
         everyone = self.rows.context
         return everyone if self.everyone else tuple([everyone[row] for row in self.known])
 
+    def told(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return numbers of the context by name, shape (known, names), NaN where missing."""
+        values = [[one.get(name) for name in names] for one in self.context]
+        return np.array(values, dtype=np.float64).reshape(len(self.known), len(names))
+
     @property
     def as_of(self) -> NDArray[np.float64]:
         """Event times of their views, shape (known, views)."""
@@ -177,8 +198,8 @@ def finish(
     tables, matrix = scoring_tables(bundle), asked.matrix
     n = len(asked.known)
     account_ids, context = asked.account_ids, asked.context
-    reasons: list[SignalPair] = (
-        [((), ())] * n
+    reasons: list[Reasons] = (
+        [Reasons((), (), 0.0)] * n
         if outputs.contributions is None
         else strongest_signals(tables.signals, outputs.contributions, matrix, context)
     )
@@ -188,6 +209,8 @@ def finish(
     }
     nothing: list[dict[str, float]] = [{} for _ in account_ids]
     evidence = weigh(asked, tables, now, clock_label)
+    base = None if outputs.contributions is None else tables.base
+    line = tables.expansion
     tag, contract_hash, tiers = bundle.tag, bundle.manifest.contract_hash, tables.tiers
     churn_ends, upsell_ends = _interval_ends(outputs, tables, n)
     told = zip(
@@ -197,21 +220,45 @@ def finish(
     scores = [
         AccountScore(
             account_id, score, tiers[score], churn, upsell, raising, lowering, rests_on, tag, contract_hash,
-            churn_interval=churn_end, upsell_interval=upsell_end, outlook=outlook,
+            signals_base=base, others=None if base is None else others, churn_interval=churn_end,
+            upsell_interval=upsell_end, outlook=outlook,
+            expansion_ready=None if line is None else line.passed(upsell, rests_on.status),
         )
-        for account_id, score, churn, upsell, (raising, lowering), rests_on, churn_end, upsell_end, outlook in told
+        for (
+            account_id, score, churn, upsell, (raising, lowering, others), rests_on, churn_end, upsell_end, outlook,
+        ) in told
     ]  # fmt: skip
     return asked.answers(scores)
+
+
+def driver_of(score: AccountScore, bundle: Bundle, rows: FeatureRows, index: int) -> Saying | None:
+    """Return what drives the expansion of the account at *index* of *rows*, which has *score*; None if not ready."""
+    tables = scoring_tables(bundle)
+    if not score.expansion_ready or tables.expansion is None:
+        return None
+    return expansion_driver(bundle, tables.signals, tables.expansion, rows.matrix[index], rows.context[index])
 
 
 def weigh(asked: Asked, tables: ScoringTables, now: dt.datetime, clock_label: str | None) -> list[Evidence]:
     """Return what the score of each account that is known rests on."""
     matrix, column = asked.matrix, tables.age_column
-    ages = np.full(len(matrix), np.nan) if column is None else matrix[:, column]
     unlike = None if tables.support is None else tables.support.unlike(matrix)
     return tables.evidence.weigh_all(
-        asked.as_of, now.timestamp(), account_age_days=ages, unlike=unlike, clock=clock_label
+        asked.as_of,
+        now.timestamp(),
+        account_age_days=None if column is None else matrix[:, column],
+        unlike=unlike,
+        matrix=matrix,
+        clock=clock_label,
     )
+
+
+def shown_base(log_odds: float, probability: float) -> dict[str, float]:
+    """Return what contributions start from as answers show it."""
+    return {
+        "log_odds": round(log_odds, LOG_ODDS_DIGITS),
+        "probability": round(probability, PROBABILITY_DIGITS),
+    }
 
 
 def require_zone(now: dt.datetime) -> None:

@@ -11,15 +11,19 @@ import numpy as np
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
     from feature_repo.contract import ContractView
+    from serving.scoring.null_views import ExpectedViews
 
 EvidenceStatus = Literal["full", "thin", "stale"]
-EvidenceReason = Literal["stale_view", "missing_view", "new_account", "unlike_training"]
-_Key: TypeAlias = tuple[bool, bool, str | None, tuple[float, ...]]
+EvidenceReason = Literal["stale_view", "missing_view", "new_account", "unknown_age", "unlike_training"]
+_Key: TypeAlias = tuple[int, str | None, tuple[float, ...]]
+_NEW, _AGELESS, _UNLIKE, _NULL_VIEWS = 1, 2, 4, 8
+"""What an account's kind is made of, a number: is it new, of unknown age, unlike those of training; and from 8 on the
+code of its null views. Accounts of one kind with equal times have equal evidence."""
 # The longest of the usual windows: a younger account has no complete month to compare anything with.
 NEW_ACCOUNT_DAYS = 28
 REMEMBERED = 4096
@@ -54,9 +58,10 @@ class Evidence:
 
     Attributes:
         status: `stale` if a view is older than its limit; else `thin` if a view is missing, the account is
-            younger than 28 days or it is unlike what the models learnt from; else `full`.
+            younger than 28 days or of unknown age, or it is unlike what the models learnt from; else `full`.
         views: Age by view.
-        missing: Views that hold nothing of the account.
+        missing: Views that hold nothing of the account: they have no row, or a row that is null throughout where the
+            models expect something.
         clock: None for the machine's time, otherwise what kind of clock told the time.
         reasons: Why the evidence is not full; empty if it is.
     """
@@ -96,8 +101,15 @@ class EvidenceScale:
     The rows of one day share their times, so within a second nearly all accounts have the same evidence.
     """
 
-    def __init__(self, views: Sequence[ContractView]) -> None:
+    def __init__(self, views: Sequence[ContractView], expected: ExpectedViews | None = None) -> None:
+        """Remember nothing yet.
+
+        Args:
+            views: The contract's views.
+            expected: Those that must not be null throughout; None if that is not known.
+        """
         self._views = tuple(views)
+        self._expected = expected
         self._found: dict[_Key, tuple[float, float, Evidence]] = {}
 
     def weigh(
@@ -105,19 +117,32 @@ class EvidenceScale:
         as_of: Sequence[float],
         now: float,
         *,
-        account_age_days: float,
+        account_age_days: float | None,
         unlike: bool = False,
+        null_code: int = 0,
         clock: str | None = None,
     ) -> Evidence:
-        """Return the evidence of one account; see `weigh_evidence` for the arguments."""
+        """Return the evidence of one account.
+
+        See `weigh_evidence` for the arguments; *null_code* is what `ExpectedViews.codes` says of its null views.
+        """
         # Without a row a view's time is NaN, which equals nothing; -1 stands for it.
         times = tuple([time if time == time else -1.0 for time in as_of])  # noqa: PLR0124 -- only NaN differs
-        key = (account_age_days < NEW_ACCOUNT_DAYS, unlike, clock, times)
+        kind = _NULL_VIEWS * null_code + _UNLIKE * unlike
+        if account_age_days is not None and not account_age_days >= NEW_ACCOUNT_DAYS:
+            kind += _NEW if account_age_days < NEW_ACCOUNT_DAYS else _AGELESS
+        key = (kind, clock, times)
         known = self._found.get(key)
         if known is not None and known[0] <= now < known[1]:
             return known[2]
         evidence = weigh_evidence(
-            self._views, as_of, now, account_age_days=account_age_days, unlike=unlike, clock=clock
+            self._views,
+            as_of,
+            now,
+            account_age_days=account_age_days,
+            unlike=unlike,
+            null_views=self._expected.named(null_code) if self._expected is not None and null_code else (),
+            clock=clock,
         )
         if len(self._found) >= REMEMBERED:
             self._found.clear()
@@ -129,39 +154,43 @@ class EvidenceScale:
         as_of: NDArray[np.float64],
         now: float,
         *,
-        account_age_days: NDArray[np.float64],
+        account_age_days: NDArray[np.float64] | None,
         unlike: NDArray[np.bool_] | None = None,
+        matrix: NDArray[np.float64] | None = None,
         clock: str | None,
     ) -> list[Evidence]:
-        """Return the evidence of n accounts; see `weigh_evidence` for the arguments, here of n rows."""
-        odd: list[bool] = [False] * len(as_of) if unlike is None else unlike.tolist()
-        if len(as_of) == 1:
-            age = float(account_age_days[0])
-            return [self.weigh(as_of[0].tolist(), now, account_age_days=age, unlike=odd[0], clock=clock)]
+        """Return the evidence of n accounts; see `weigh_evidence` for the arguments, here of n rows.
+
+        Null views are told from the model features in *matrix*, shape (n, model features), where that is given.
+        """
+        expected = None if matrix is None else self._expected
+        n = len(as_of)
+        codes = [0] * n if expected is None or matrix is None else expected.codes(matrix)
+
+        def weighed(row: int) -> Evidence:
+            age = None if account_age_days is None else account_age_days.item(row)
+            odd = unlike is not None and unlike.item(row)
+            times = as_of[row].tolist()
+            return self.weigh(times, now, account_age_days=age, unlike=odd, null_code=codes[row], clock=clock)
+
+        if n == 1:
+            return [weighed(0)]
         times = np.ascontiguousarray(as_of)
-        young: list[bool] = (account_age_days < NEW_ACCOUNT_DAYS).tolist()
-        if len(times) and (times == times[0]).all():
-            first = times[0].tolist()
-            kinds = list(zip(young, odd, strict=True))
-            told = {
-                kind: self.weigh(
-                    first, now, account_age_days=NEW_ACCOUNT_DAYS - kind[0], unlike=kind[1], clock=clock
-                )
-                for kind in set(kinds)
-            }
-            return [told[kind] for kind in kinds]
-        here: dict[tuple[bytes, bool, bool], Evidence] = {}
+        kind = np.array(codes) * _NULL_VIEWS
+        if account_age_days is not None:
+            kind += _NEW * (account_age_days < NEW_ACCOUNT_DAYS) + _AGELESS * np.isnan(account_age_days)
+        if unlike is not None:
+            kind += _UNLIKE * unlike
+        kinds: list[int] = kind.tolist()
+        if n and (times == times[0]).all():
+            told = {kind: weighed(row) for kind, row in dict(zip(kinds, range(n), strict=True)).items()}
+            return list(map(told.__getitem__, kinds))
+        here: dict[tuple[bytes, int], Evidence] = {}
         found = []
-        for row, key in enumerate(zip(map(bytes, times), young, odd, strict=True)):  # most have the same
+        for row, key in enumerate(zip(map(bytes, times), kinds, strict=True)):  # most have the same
             evidence = here.get(key)
             if evidence is None:
-                evidence = here[key] = self.weigh(
-                    times[row].tolist(),
-                    now,
-                    account_age_days=float(account_age_days[row]),
-                    unlike=odd[row],
-                    clock=clock,
-                )
+                evidence = here[key] = weighed(row)
             found.append(evidence)
         return found
 
@@ -185,6 +214,7 @@ def weigh_evidence(
     *,
     account_age_days: float | None = None,
     unlike: bool = False,
+    null_views: Collection[str] = (),
     clock: str | None = None,
 ) -> Evidence:
     """Return the evidence of one account.
@@ -193,8 +223,9 @@ def weigh_evidence(
         views: The contract's views.
         as_of: Event time of each view's row in epoch seconds, NaN where there is none.
         now: Epoch seconds.
-        account_age_days: Age of the account; None or NaN if that is not known.
+        account_age_days: Age of the account; NaN if that is not known, None if the models do not read it.
         unlike: Whether the account is unlike those that the models learnt from; see `Support.unlike`.
+        null_views: Views with a row that says nothing, though the models expect something; see `ExpectedViews`.
         clock: See `Evidence`.
     """
     ages: dict[str, ViewAge] = {}
@@ -209,13 +240,23 @@ def weigh_evidence(
         age = now - time
         stale = stale or age > limit
         ages[view.name] = ViewAge(time, int(age), limit)
-    new = account_age_days is not None and account_age_days < NEW_ACCOUNT_DAYS
-    status: EvidenceStatus = "stale" if stale else "thin" if missing or new or unlike else "full"
+        if view.name in null_views:
+            missing.append(view.name)
+    new, ageless = _age_kind(account_age_days)
     holding: dict[EvidenceReason, bool] = {
-        "stale_view": stale, "missing_view": bool(missing), "new_account": new, "unlike_training": unlike,
+        "stale_view": stale, "missing_view": bool(missing), "new_account": new, "unknown_age": ageless,
+        "unlike_training": unlike,
     }  # fmt: skip
     reasons = tuple([reason for reason, holds in holding.items() if holds])
+    status: EvidenceStatus = "stale" if stale else "thin" if reasons else "full"
     return Evidence(status, ages, tuple(missing), clock, reasons)
+
+
+def _age_kind(account_age_days: float | None) -> tuple[bool, bool]:
+    """Return whether an account is new, and whether its age should be known and is not."""
+    if account_age_days is None:
+        return False, False
+    return account_age_days < NEW_ACCOUNT_DAYS, account_age_days != account_age_days  # noqa: PLR0124 -- only NaN differs
 
 
 @functools.lru_cache(maxsize=4096)

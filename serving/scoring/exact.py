@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,8 @@ import numpy as np
 
 from serving.bundle.manifest import BOOSTERS_FOLDER
 from serving.errors import BundleError, ExactReasonsUnavailable, UnknownAccount
-from serving.scoring.engine import Asked, finish
+from serving.scoring.engine import Asked, finish, shown_base
+from serving.scoring.interval_weights import interval_weights, log_odds, probability
 from serving.scoring.leaf_paths import LeafPaths, read_leaf_paths, readable
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ MOST_ACCOUNTS: Final = 20
 """Accounts of one request that get exact reasons; each takes one to some milliseconds."""
 LARGEST_DIFFERENCE: Final = 1e-9
 """Texts and graph of one bundle give the same probability but for this."""
-SMALLEST_PROBABILITY: Final = 1e-300
 _DIGITS: Final = 9
 
 
@@ -48,46 +49,70 @@ class ExactReasons:
         boosters: The different boosters: the margin of trees without a split, and all other leaves.
         intervals: Which booster each interval uses.
         calibrations: Calibration of each interval's margin.
+        segment: Column by whose codes calibrations have offsets; None if they have none.
+        base: The calibrated margin of each interval where every tree gives its mean over the training rows, without
+            any offset.
     """
 
     boosters: tuple[tuple[float, tuple[LeafPaths, ...]], ...]
     intervals: tuple[int, ...]
     calibrations: tuple[Calibration, ...]
+    segment: int | None
+    base: tuple[float, ...]
+
+    @property
+    def base_log_odds(self) -> float:
+        """What all contributions are added to."""
+        return log_odds(self.base)
+
+    @property
+    def base_probability(self) -> float:
+        """The probability of that."""
+        return probability(self.base)
 
     def probability(self, row: NDArray[np.float64]) -> float:
         """Return the probability of the event by the scored horizon, for a row of shape (features,)."""
         margins = [_margin(constant, paths, readable(row)) for constant, paths in self.boosters]
-        return _composed(self._hazards(margins))
+        return probability(self._calibrated(margins, self._offsets(row)))
 
     def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each feature's contribution in log-odds, shape (rows, features).
 
-        For interval k with margin m_k, hazard `h_k = sigmoid(a_k m_k + b_k)` and probability P of the event by
-        the scored horizon, `d logit(P) / d m_k = a_k h_k / P`: the margin's Shapley values are weighted by
-        that and added up, as the graph does it.
+        The Shapley values of each interval's margin, and the offset of the account's segment as a contribution of that
+        feature, are weighted by `interval_weights` and added up, as the graph does it.
 
         Args:
             matrix: Float64, shape (rows, features), missing is NaN.
         """
         found = np.zeros(matrix.shape)
         for number, row in enumerate(matrix):
-            values = readable(row)
-            hazards = self._hazards([_margin(constant, paths, values) for constant, paths in self.boosters])
-            probability = max(_composed(hazards), SMALLEST_PROBABILITY)
+            values, offsets = readable(row), self._offsets(row)
+            margins = [_margin(constant, paths, values) for constant, paths in self.boosters]
+            of_intervals = interval_weights(self._calibrated(margins, offsets), self.base)
+            if self.segment is not None:
+                found[number, self.segment] += np.dot(of_intervals, offsets)
             weights = np.zeros(len(self.boosters))
-            for booster, platt, hazard in zip(self.intervals, self.calibrations, hazards, strict=True):
-                weights[booster] += platt.slope * hazard / probability
+            for booster, platt, weight in zip(self.intervals, self.calibrations, of_intervals, strict=True):
+                weights[booster] += platt.slope * weight
             for weight, (_, leaves) in zip(weights, self.boosters, strict=True):
                 for paths in leaves:
                     found[number] += weight * shapley_values(paths, values)
         return found
 
-    def _hazards(self, margins: Sequence[float]) -> list[float]:
-        with np.errstate(over="ignore"):  # a margin below -700 is a hazard of 0
-            return [
-                float(1.0 / (1.0 + np.exp(-(platt.slope * margins[booster] + platt.intercept))))
-                for booster, platt in zip(self.intervals, self.calibrations, strict=True)
-            ]
+    def _calibrated(self, margins: Sequence[float], offsets: Sequence[float]) -> list[float]:
+        """Return each interval's margin, calibrated, of the margins of the boosters."""
+        return [
+            platt.slope * margins[booster] + platt.intercept + offset
+            for booster, platt, offset in zip(self.intervals, self.calibrations, offsets, strict=True)
+        ]
+
+    def _offsets(self, row: NDArray[np.float64]) -> list[float]:
+        """Return what the row's segment adds to each interval; 0 for a code that is missing or not known."""
+        code = math.nan if self.segment is None else float(row[self.segment])
+        return [
+            platt.offsets[int(code)] if 0.0 <= code < len(platt.offsets) else 0.0
+            for platt in self.calibrations
+        ]
 
 
 def shapley_values(paths: LeafPaths, row: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,11 +150,9 @@ def _margin(constant: float, leaves: Sequence[LeafPaths], row: NDArray[np.float6
     return constant + sum(float(paths.value[paths.met(row).all(axis=0)].sum()) for paths in leaves)
 
 
-def _composed(hazards: Sequence[float]) -> float:
-    probability = 0.0
-    for hazard in hazards:
-        probability += hazard * (1.0 - probability)
-    return probability
+def _expected(constant: float, leaves: Sequence[LeafPaths]) -> float:
+    """Return the mean margin over the training rows: a leaf's share of them is the product of those on its way."""
+    return constant + sum(float(paths.value @ paths.share.prod(axis=0)) for paths in leaves)
 
 
 @functools.lru_cache(maxsize=4)
@@ -156,7 +179,18 @@ def exact_reasons(bundle: Bundle) -> ExactReasons:
             intervals.append(boosters[text])
     except (OSError, UnicodeDecodeError, BundleError) as error:
         raise ExactReasonsUnavailable(f"{bundle.tag} has no LightGBM text to explain by: {error}") from error
-    reasons = ExactReasons(tuple(found), tuple(intervals), head.calibrations[:scored])
+    names = [feature.name for feature in bundle.manifest.contract.model_features]
+    expected = [_expected(constant, leaves) for constant, leaves in found]
+    reasons = ExactReasons(
+        boosters=tuple(found),
+        intervals=tuple(intervals),
+        calibrations=head.calibrations[:scored],
+        segment=None if head.segment_feature is None else names.index(head.segment_feature),
+        base=tuple(
+            platt.slope * expected[booster] + platt.intercept
+            for booster, platt in zip(intervals, head.calibrations, strict=False)
+        ),
+    )
     _require_same_model(reasons, bundle, scored - 1)
     return reasons
 
@@ -199,11 +233,14 @@ def score_exactly(
     outputs = dataclasses.replace(outputs, contributions=contributions.astype(np.float32))
     names = [feature.name for feature in bundle.manifest.contract.model_features]
     explained = iter(np.round(contributions, _DIGITS).tolist())
+    base = shown_base(reasons.base_log_odds, reasons.base_probability)
     return [
         result
         if isinstance(result, UnknownAccount)
         else result._replace(
-            signals_method=METHOD, contributions=dict(zip(names, next(explained), strict=True))
+            signals_method=METHOD,
+            signals_base=base,
+            contributions=dict(zip(names, next(explained), strict=True)),
         )
         for result in finish(asked, outputs, bundle, now, clock_label)
     ]

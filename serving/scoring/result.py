@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from serving.scoring.evidence import Evidence
     from serving.scoring.outlook import Outlook
     from serving.scoring.signals import Signal
@@ -30,10 +32,15 @@ class AccountScore(NamedTuple):
         model: Tag of the bundle.
         feature_contract: Hash of the bundle's feature contract.
         signals_method: How the signals' contributions were made.
+        signals_base: `log_odds` and `probability` that contributions start from, by the scored horizon; None if no
+            reasons were asked for, or the bundle does not tell.
+        others: What all signals that are not shown contribute together, in log-odds; None like the base.
         contributions: Every model feature's contribution in log-odds, where they were asked for.
         churn_interval: Interval of each churn probability; None if it was not asked for, or the bundle has none.
         upsell_interval: Likewise.
         outlook: What else the bundle expects, where it was asked for; decisions and the account card use it.
+        expansion_ready: Whether the probability of expanding by the scored horizon is at or over the bundle's threshold
+            and the evidence is full; None if the bundle has no such threshold.
     """
 
     account_id: str
@@ -47,10 +54,13 @@ class AccountScore(NamedTuple):
     model: str
     feature_contract: str
     signals_method: str = INLINE_METHOD
+    signals_base: Mapping[str, float] | None = None
+    others: float | None = None
     contributions: dict[str, float] | None = None
     churn_interval: Intervals | None = None
     upsell_interval: Intervals | None = None
     outlook: Outlook | None = None
+    expansion_ready: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as `POST /v1/score` answers it; every number in it is finite."""
@@ -61,11 +71,13 @@ class AccountScore(NamedTuple):
         return self._shown(self.evidence.fragment)
 
     def _shown(self, evidence: object) -> dict[str, Any]:
-        signals: dict[str, Any] = {
-            "method": self.signals_method,
-            "raising": [signal.to_dict() for signal in self.raising],
-            "lowering": [signal.to_dict() for signal in self.lowering],
-        }
+        signals: dict[str, Any] = {"method": self.signals_method}
+        if self.signals_base is not None:
+            signals["base"] = self.signals_base
+        signals["raising"] = [signal.to_dict() for signal in self.raising]
+        signals["lowering"] = [signal.to_dict() for signal in self.lowering]
+        if self.others is not None:
+            signals["others"] = self.others
         if self.contributions is not None:
             signals["contributions"] = self.contributions
         intervals = {
@@ -85,6 +97,7 @@ class AccountScore(NamedTuple):
             **intervals,
             "signals": signals,
             "evidence": evidence,
+            "expansion_ready": self.expansion_ready,
             "model": self.model,
             "feature_contract": self.feature_contract,
         }

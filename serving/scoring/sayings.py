@@ -48,13 +48,13 @@ class Sayings(dict["ContextValue", Saying]):
             BundleError: A string feature's template asks for a number.
         """
         self._dtype = feature.dtype
-        self._signal, self._feature = feature.signal, feature.name
+        self.signal, self._feature = feature.signal, feature.name
         self._template = make_template(feature)
         super().__init__()
 
     def __missing__(self, key: ContextValue) -> Saying:
         value = self._in_own_type(key)
-        said = Saying(self._signal, self._feature, value, self._template.say(value))
+        said = Saying(self.signal, self._feature, value, self._template.say(value))
         if len(self) >= REMEMBERED:
             self.clear()
         self[key] = said

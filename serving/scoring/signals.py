@@ -7,7 +7,7 @@ they speak once, through the feature that pushes hardest in the direction of the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,18 @@ class Signal(NamedTuple):
         }
 
 
-SignalPair: TypeAlias = tuple[tuple[Signal, ...], tuple[Signal, ...]]
+class Reasons(NamedTuple):
+    """What is told of the reasons for one score.
+
+    Attributes:
+        raising: Signals that raise the risk, strongest first.
+        lowering: Signals that lower it, strongest first.
+        others: Sum of the contributions of all signals that are not among them, in log-odds.
+    """
+
+    raising: tuple[Signal, ...]
+    lowering: tuple[Signal, ...]
+    others: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +136,7 @@ def strongest_signals(
     contributions: NDArray[np.float32],
     matrix: NDArray[np.float64],
     context: Sequence[dict[str, ContextValue]],
-) -> list[SignalPair]:
+) -> list[Reasons]:
     """Return, for each account, up to three signals that raise its risk and up to three that lower it.
 
     Args:
@@ -135,8 +146,7 @@ def strongest_signals(
         context: n dictionaries that hold string features by name.
 
     Returns:
-        n pairs of (raising, lowering), the strongest first; ties go to the signal that comes first in the
-        contract.
+        n reasons; ties go to the signal that comes first in the contract.
     """
     if len(contributions) == 1:  # arrays of one row cost more than lists
         sums = contributions @ tables.membership
@@ -150,7 +160,7 @@ def _of_one(
     contributions: list[float],
     values: NDArray[np.float64],
     words: dict[str, ContextValue],
-) -> SignalPair:
+) -> Reasons:
     up = [group for group, total in enumerate(sums) if total >= SMALLEST_CONTRIBUTION]
     up.sort(key=sums.__getitem__, reverse=True)
     down = [group for group, total in enumerate(sums) if total <= -SMALLEST_CONTRIBUTION]
@@ -159,20 +169,23 @@ def _of_one(
     raising = [(group, max(members[group], key=push)) for group in up[:SHOWN]]
     lowering = [(group, min(members[group], key=push)) for group in down[:SHOWN]]
 
-    def told(picked: list[tuple[int, int]]) -> tuple[Signal, ...]:
-        return tuple(
-            [
-                Signal(_said(tables, column, float(values[column]), words), round(sums[group], _DIGITS))
-                for group, column in picked
-            ]
-        )
+    left = sum(contributions)
 
-    return told(raising), told(lowering)
+    def told(picked: list[tuple[int, int]]) -> tuple[Signal, ...]:
+        nonlocal left
+        signals = []
+        for group, column in picked:
+            contribution = round(sums[group], _DIGITS)
+            left -= contribution
+            signals.append(Signal(_said(tables, column, float(values[column]), words), contribution))
+        return tuple(signals)
+
+    return Reasons(told(raising), told(lowering), round(left, _DIGITS) + 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picked:
-    """The signals to show of n accounts, as arrays of shape (2n, shown).
+    """The signals to show of n accounts, as arrays of shape (2n, shown) but for the last.
 
     Row i is what raises the risk of account i, row n + i what lowers it; the strongest comes first.
 
@@ -180,11 +193,13 @@ class Picked:
         counted: Whether there is such a signal; what follows means nothing where there is none.
         columns: Column of the feature that speaks.
         contributions: The group's contribution in log-odds, rounded.
+        others: Shape (n,), what all other groups contribute together, rounded.
     """
 
     counted: NDArray[np.bool_]
     columns: NDArray[np.intp]
     contributions: NDArray[np.float64]
+    others: NDArray[np.float64]
 
 
 def pick_signals(tables: SignalTables, contributions: NDArray[np.float32]) -> Picked:
@@ -209,10 +224,13 @@ def pick_signals(tables: SignalTables, contributions: NDArray[np.float32]) -> Pi
     # Of what was a float32, this rounds as `round` does: times 10,000 it is exact in a float64.
     signed: NDArray[np.float64] = totals.round(_DIGITS)
     np.negative(signed[n:], out=signed[n:])
+    shown_sums = (signed * counted).sum(axis=1)
+    others = contributions.sum(axis=1, dtype=np.float64) - shown_sums[:n] - shown_sums[n:]
     return Picked(
         counted=counted,
         columns=np.take_along_axis(candidates, speakers[:, :, None], axis=2)[:, :, 0],
         contributions=signed,
+        others=others.round(_DIGITS) + 0.0,  # no zero has a sign
     )
 
 
@@ -233,7 +251,7 @@ def _of_many(
     contributions: NDArray[np.float32],
     matrix: NDArray[np.float64],
     context: Sequence[dict[str, ContextValue]],
-) -> list[SignalPair]:
+) -> list[Reasons]:
     """Return the signals of n accounts: picked for all at once, then told."""
     n = len(contributions)
     picked = pick_signals(tables, contributions)
@@ -259,7 +277,7 @@ def _of_many(
     ]
     ends = picked.counted.sum(axis=1).cumsum().tolist()
     told = [tuple(signals[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
-    return list(zip(told[:n], told[n:], strict=True))
+    return list(map(Reasons, told[:n], told[n:], picked.others.tolist()))
 
 
 def _said(tables: SignalTables, column: int, number: float, words: dict[str, ContextValue]) -> Saying:

@@ -18,6 +18,7 @@ import orjson
 from serving.bundle.manifest import TIER_TOP
 from serving.features.rows import told
 from serving.scoring.engine import PROBABILITY_DIGITS, require_zone, scoring_tables, weigh
+from serving.scoring.expansion import UPSELL
 from serving.scoring.result import INLINE_METHOD
 from serving.scoring.signals import SHOWN, Signal, pick_signals
 
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from serving.features.rows import ContextValue
     from serving.scoring.engine import Asked
     from serving.scoring.evidence import Evidence, EvidenceStatus
+    from serving.scoring.expansion import ExpansionLine
     from serving.scoring.sayings import Sayings
-    from serving.scoring.signals import SignalTables
+    from serving.scoring.signals import Picked, SignalTables
 
 REMEMBERED: Final = 8_192
 MISSING: Final = float("inf")
@@ -71,13 +73,13 @@ class _Template:
         probabilities: Head and column of each probability, and what follows it.
         sayings: For each place of a signal, the raising ones first, by column what is said of a value; last what
             stands there if there is no such signal.
-        end: What stands after the evidence.
+        ends: What stands after the evidence, by whether the account is ready to expand.
     """
 
     openings: tuple[bytes, ...]
     probabilities: tuple[tuple[str, int, bytes], ...]
     sayings: tuple[tuple[Mapping[ContextValue, bytes], ...], ...]
-    end: bytes
+    ends: dict[bool | None, bytes]
 
 
 @functools.lru_cache(maxsize=8)
@@ -91,7 +93,10 @@ def _template(bundle: Bundle) -> _Template:
             between[-1] += (b"," if column else b"") + b'"' + horizon.encode() + b'":'
             between.append(b"")
         between[-1] += b"},"
-    between[-1] += b'"signals":{"method":"' + INLINE_METHOD.encode() + b'","raising":['
+    between[-1] += b'"signals":{"method":"' + INLINE_METHOD.encode() + b'",'
+    if tables.base is not None:
+        between[-1] += b'"base":' + orjson.dumps(tables.base) + b","
+    between[-1] += b'"raising":['
     sayings: list[tuple[Mapping[ContextValue, bytes], ...]] = []
     for side in _SIDES:
         for place in range(min(SHOWN, tables.signals.membership.shape[1])):
@@ -108,7 +113,10 @@ def _template(bundle: Bundle) -> _Template:
             (head, column, after) for (head, column), after in zip(places, between[1:], strict=True)
         ),
         sayings=tuple(sayings),
-        end=b"," + last[1:],
+        ends={
+            ready: b"," + orjson.dumps({"expansion_ready": ready})[1:-1] + b"," + last[1:]
+            for ready in (True, False, None)
+        },
     )
 
 
@@ -151,6 +159,7 @@ def write(
         raise ValueError("the graph was not asked for contributions; there are no reasons to write")
     tables, template = scoring_tables(bundle), _template(bundle)
     exact = outputs.probabilities[bundle.manifest.score_head][:, tables.score_column]
+    picked = pick_signals(tables.signals, outputs.contributions)
     evidence = weigh(asked, tables, now, clock_label)
     rounded = {head: np.round(values, PROBABILITY_DIGITS) for head, values in outputs.probabilities.items()}
     columns = (
@@ -160,8 +169,10 @@ def write(
             _numbers(rounded[head][:, column].tolist(), after)
             for head, column, after in template.probabilities
         ),
-        *_signals(asked, outputs.contributions, tables.signals, template),
-        _evidence(evidence, b']},"evidence":', template.end),
+        *_signals(asked, picked, tables.signals, template),
+        *(() if tables.base is None else (_numbers_after(picked.others.tolist(), b'],"others":'),)),
+        _evidence(evidence, b']},"evidence":' if tables.base is None else b'},"evidence":'),
+        map(template.ends.__getitem__, _ready(rounded, evidence, tables.expansion)),
     )
     lines = zip(*columns, strict=True)
     flags = asked.rows.known.tolist()
@@ -185,10 +196,9 @@ def _scores(probabilities: NDArray[np.float64]) -> list[int]:
 
 
 def _signals(
-    asked: Asked, contributions: NDArray[np.float32], tables: SignalTables, template: _Template
+    asked: Asked, picked: Picked, tables: SignalTables, template: _Template
 ) -> Iterator[list[bytes]]:
     """Yield the columns of the arrays `raising` and `lowering`: two for each signal that may be shown."""
-    picked = pick_signals(tables, contributions)
     rows = len(picked.counted)
     n = rows // 2
     chosen = picked.columns.copy()
@@ -212,10 +222,20 @@ def _signals(
         yield numbers
 
 
-def _evidence(evidence: Sequence[Evidence], before: bytes, after: bytes) -> list[bytes]:
-    """Return each as JSON between what stands before and after it; most accounts share theirs."""
+def _ready(
+    rounded: Mapping[str, NDArray[np.float64]], evidence: Sequence[Evidence], line: ExpansionLine | None
+) -> list[bool | None]:
+    """Return what `ExpansionLine.passed` returns, for all of them; None if there is no line."""
+    if line is None:
+        return [None] * len(evidence)
+    over = (rounded[UPSELL][:, line.column] >= line.threshold).tolist()
+    return [passed and one.status == "full" for passed, one in zip(over, evidence, strict=True)]
+
+
+def _evidence(evidence: Sequence[Evidence], before: bytes) -> list[bytes]:
+    """Return each as JSON after what stands before it; most accounts share theirs."""
     kept = list(map(id, evidence))
-    written = {key: before + one.json + after for key, one in dict(zip(kept, evidence, strict=True)).items()}
+    written = {key: before + one.json for key, one in dict(zip(kept, evidence, strict=True)).items()}
     return list(map(written.__getitem__, kept))
 
 
@@ -224,6 +244,13 @@ def _numbers(values: list[float], after: bytes) -> list[bytes]:
     if not values:
         return []
     return (orjson.dumps(values)[1:-1].replace(b",", after + _BETWEEN) + after).split(_BETWEEN)
+
+
+def _numbers_after(values: list[float], before: bytes) -> list[bytes]:
+    """Return each of *values* as JSON after what stands before it."""
+    if not values:
+        return []
+    return (before + orjson.dumps(values)[1:-1].replace(b",", _BETWEEN + before)).split(_BETWEEN)
 
 
 def _strings(values: Sequence[str], before: bytes) -> list[bytes]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 import typer
 import yaml
 from typer.testing import CliRunner
 
+from keepgrow.bento import to_pack
 from keepgrow.models import models_app
 from keepgrow.promote import promote
 from keepgrow.promotions import Promotion, champion_tag, history_file, read_history, record
+from keepgrow.up import to_serve
 from serving.bundle.store import describe_bundle, find_bundle, list_bundles
 from serving.errors import BundleError
+from serving.settings import ServingSettings
+from serving.state import bundle_to_serve
 from tests.training import rivals
 from tests.training.export.small_models import TRAINED_AT
 from training.errors import PromotionError
@@ -38,7 +44,20 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str, Pat
         tags.append(tag)
     limits = folder.parent / "limits.yaml"
     limits.write_text(
-        yaml.safe_dump({"samples": 40, "parity": {"min_rows": 1000}, "speed": {"max_ratio": 100.0}}),
+        yaml.safe_dump(
+            {
+                "samples": 40,
+                "parity": {"min_rows": 1000},
+                "speed": {"max_ratio": 100.0},
+                "fairness": {
+                    "refused_by": {
+                        "selection": [],
+                        "equal_opportunity": [],
+                        "calibration": ["size", "tenure", "plan"],
+                    }
+                },
+            }
+        ),
         encoding="utf-8",
     )
     return folder, tags[0], tags[1], limits
@@ -115,6 +134,7 @@ def test_the_default_limits_refuse_a_bundle_that_was_compared_on_few_rows(
     code, printed = run(fresh[0], fresh[1], "--dry-run")
     assert code == 1
     assert "10000 rows or more" in printed
+    assert " -> " not in printed
 
 
 def test_a_rollback_goes_to_the_champion_before_and_needs_a_reason(
@@ -175,3 +195,67 @@ def test_no_tag_and_no_rollback_is_a_usage_error(fresh: tuple[Path, str, str, Pa
     code, printed = run(fresh[0])
     assert code == 2
     assert "keepgrow:latest" in printed
+
+
+def test_an_explanation_reaches_the_gates(fresh: tuple[Path, str, str, Path], tmp_path: Path) -> None:
+    """What is too good is refused without words and promoted with them, and the history keeps gate and words."""
+    folder, right, _, limits = fresh
+    stricter = tmp_path / "stricter.yaml"
+    values = yaml.safe_load(limits.read_text(encoding="utf-8")) | {"suspicion": {"max_auc": 0.6}}
+    stricter.write_text(yaml.safe_dump(values), encoding="utf-8")
+    code, printed = run(folder, right, "--limits", str(stricter))
+    assert code == 1
+    assert "not too good" in printed
+    assert run(folder, right, "--limits", str(stricter), "--explain", "simulated")[0] == 0
+    (gate,) = [gate for gate in read_history(folder)[-1].gates if gate["name"] == "not too good"]
+    assert (gate["verdict"], gate["note"]) == ("explained", "simulated")
+
+
+def test_what_a_file_of_limits_changes_is_printed(fresh: tuple[Path, str, str, Path]) -> None:
+    """Each value that is not as shipped has a line."""
+    folder, right, _, limits = fresh
+    printed = run(folder, right, "--limits", str(limits), "--dry-run")[1]
+    assert "limit    samples 300 -> 40" in printed
+    assert "limit    parity.min_rows 10000 -> 1000" in printed
+
+
+def test_what_was_not_promoted_is_served_by_name_only(
+    fresh: tuple[Path, str, str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Service and bento take the champion; while there is none they take the latest, and warn."""
+    folder, right, latest, _ = fresh
+    monkeypatch.setenv("BENTOML_HOME", str(folder.parent))
+    assert ServingSettings().model == "keepgrow"
+    with structlog.testing.capture_logs() as logs:
+        assert f"keepgrow:{bundle_to_serve('keepgrow').name}" == latest
+    assert [(line["event"], line["model"], line["log_level"]) for line in logs] == [
+        ("no_champion", latest, "warning")
+    ]
+    assert to_pack("keepgrow") == latest
+    assert "no bundle was promoted yet" in capsys.readouterr().out
+    record(folder, Promotion(at=TRAINED_AT, by="ada", tag=right, replaces=None, decision="promoted"))
+    with structlog.testing.capture_logs() as logs:
+        assert f"keepgrow:{bundle_to_serve('keepgrow').name}" == right
+        assert f"keepgrow:{bundle_to_serve('keepgrow:latest').name}" == latest
+    assert logs == []
+    assert to_pack("keepgrow") == right
+    assert capsys.readouterr().out == ""
+
+
+def test_up_serves_the_champion_of_its_own_data(
+    fresh: tuple[Path, str, str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a champion, and with one of other data, what was trained is served; else the champion is."""
+    shutil.copytree(fresh[0], tmp_path / "models")
+    folder, right, trained = tmp_path / "models", fresh[1], fresh[2]
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
+    assert to_serve(trained) == trained
+    record(folder, Promotion(at=TRAINED_AT, by="ada", tag=right, replaces=None, decision="promoted"))
+    assert to_serve(trained) == right
+    file = find_bundle(right, folder) / "manifest.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    manifest["provenance"]["dataset"] = "another"
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+    assert to_serve(trained) == trained
+    shutil.rmtree(file.parent)
+    assert to_serve(trained) == trained

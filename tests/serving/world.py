@@ -24,6 +24,7 @@ from tests.training.small_outlook import make_outlook
 from training.definitions import Definitions, load_definitions
 from training.export.bundle import save_bundle
 from training.heads.hazard import HazardHead, Platt
+from training.outlook_sources import HEALTH_INPUTS
 from training.outlook_values import Outlook
 from training.support import SupportRegion
 from training.trained import TrainedModels
@@ -201,7 +202,14 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outloo
     further = Outlook()
     if outlook:
         names = [feature.name for feature in contract.model_features]
-        made = make_outlook(heads, matrix, plan_column=names.index("plan"), seed=seed)
+        policy = [feature.name for feature in contract.features if feature.role == "policy"]
+        made = make_outlook(
+            heads,
+            matrix,
+            plan_column=names.index("plan"),
+            seed=seed,
+            health=tuple(name for name in HEALTH_INPUTS if name in policy),
+        )
         top, weight = np.full(width, UNSUPPORTED / 2), np.full(width, 1 / width)
         further = replace(made, support=SupportRegion(-top, top, weight, limit=0.5 / width))
     day = dt.date(2025, 1, 1)
@@ -213,7 +221,7 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outloo
             train=(day, day), validation=(day, day), test=(day, day), embargo_days=90, label_end=day
         ),
         metrics={},
-        thresholds={},
+        thresholds={"upsell": {"90d": 0.4}},
         background=matrix[:400],
         test_predictions=pd.DataFrame(),
         definitions=definitions,

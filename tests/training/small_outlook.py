@@ -38,6 +38,7 @@ def make_outlook(
     plan_column: int | None,
     seed: int = 5,
     boosted_amount: bool = False,
+    health: tuple[str, ...] = (),
 ) -> Outlook:
     """Return intervals, support, long horizon, amount, trajectory and effects of random models.
 
@@ -47,9 +48,13 @@ def make_outlook(
         plan_column: Column of the plan's code.
         seed: Seed.
         boosted_amount: Whether the amount has a booster instead of means by plan.
+        health: Policy features that the trajectory reads; of accounts that stay, then.
     """
     rng = np.random.default_rng(seed)
     boosters = [booster for head in heads for booster in head.boosters]
+    wide = matrix
+    if health:
+        wide = np.hstack([matrix, np.random.default_rng(seed).normal(50, 20, (len(matrix), len(health)))])
     return Outlook(
         uncertainty={head.name: make_uncertainty(rng, head) for head in heads},
         support=fit_support(matrix, matrix, boosters),
@@ -62,9 +67,11 @@ def make_outlook(
             1.05,
         ),
         trajectory=TrajectoryHead(
-            _booster(rng, matrix, objective="binary", leaves=2),
-            _booster(rng, matrix, objective="binary", leaves=6),
+            _booster(rng, wide, objective="binary", leaves=2),
+            _booster(rng, wide, objective="binary", leaves=6),
             np.array([[0.9, 0.0, 0.1], [0.05, 0.0, 1.1], [-0.4, 0.0, -0.6]]),
+            health,
+            len(heads[0].horizons_days) - 1 if health else None,
         ),
         effects=EffectHeads(
             heads=_effect_heads(rng, matrix),

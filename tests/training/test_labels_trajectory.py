@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from training.labels_trajectory import (
     IMPROVING,
     STABLE,
     LevelSeries,
+    level_before,
     read_levels,
     trajectory_labels,
 )
@@ -98,3 +100,14 @@ def test_levels_are_read_from_the_feature_folder(tmp_path):
         read_levels(tmp_path, view="mood")
     with pytest.raises(DatasetError, match="no feature mood"):
         read_levels(tmp_path, feature="mood")
+
+
+def test_the_level_before_is_that_of_the_day_before_the_cutoff():
+    """Each row gets its own account's level of the day before; another day's, or none, is missing."""
+    day = np.array(["2025-01-09", "2025-01-10", "2025-01-09"], dtype="datetime64[D]")
+    series = LevelSeries(np.array(["a", "a", "b"], dtype=object), day, np.array([40.0, 50.0, 70.0]))
+    cutoffs = np.array(["2025-01-10", "2025-01-10", "2025-01-10", "2025-01-12"], dtype="datetime64[D]")
+    labels = replace(_labels(["b", "a", "c", "a"], [np.inf] * 4), cutoff=cutoffs)
+    found = level_before(labels, series)
+    assert found[:2].tolist() == [70.0, 40.0]
+    assert np.isnan(found[2:]).all()

@@ -15,6 +15,7 @@ from training.card.facts import card_facts
 from training.card.render import render_html, render_markdown
 from training.definitions import Definitions
 from training.export.bundle import export_bundle
+from training.outlook_values import is_moved
 from training.settings import TrainingSettings
 from training.train import train_on
 
@@ -106,14 +107,19 @@ def test_the_long_horizon_is_judged_by_what_came_after_the_fit(models):
 
 
 def test_effects_stand_by_action_and_outcome_with_their_basis(models):
-    """Drawn actions have heads of both outcomes that learnt; one that was never drawn has none here."""
+    """Drawn actions have heads of both outcomes; draws taught the planted effect, and moved the others."""
     effects = models.outlook.effects
     assert {(head.action, head.outcome) for head in effects.heads} == {
         (action, outcome)
         for action in (toy_outlook.GUIDE, toy_outlook.CALL)
         for outcome in ("retained", "expanded")
     }
-    assert all(effects.learnt)
+    learnt = {
+        (head.action, head.outcome): flag for head, flag in zip(effects.heads, effects.learnt, strict=True)
+    }
+    assert learnt[toy_outlook.GUIDE, "expanded"]
+    assert not all(learnt.values())
+    assert all(is_moved(head) for head in effects.heads)
     assert min(effects.draws) > 300
     call = next(one for one in effects.heads if (one.action, one.outcome) == (toy_outlook.CALL, "retained"))
     assert call.prior == toy_outlook.PRIORS[toy_outlook.CALL, "retained"]
@@ -152,6 +158,9 @@ def test_the_bundle_names_every_output_and_the_card_shows_every_part(exported):
     for part in (manifest.support, manifest.long_horizon, manifest.amount, manifest.trajectory):
         assert part is not None
     assert len(manifest.effects.columns) == 4
+    assert {one.basis for one in manifest.effects.columns} == {"uplift", "blend"}
+    assert manifest.null_views is not None
+    assert max(manifest.null_views.values()) < 1
     facts = card_facts(manifest)
     page, text = render_html(facts), render_markdown(facts)
     for shown in (

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from serving.scoring.support import Support
+from tests.training.export.small_models import make_contract
 from training.evaluation.refusal import planted_strangers, refusal_report
-from training.support import fit_support
+from training.support import fit_support, null_view_shares
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,14 @@ def test_refusing_the_worse_rows_shows_as_a_ratio_above_one():
     found = refusal_report(refused, probability, np.zeros(100), accounts, samples=50, seed=0)
     assert found["refused_share"] == pytest.approx(0.2)
     assert found["error_ratio"]["value"] == pytest.approx(4.0)
+
+
+def test_the_share_of_null_rows_is_told_by_view():
+    """A view counts as null in a row in which all of its features are, and in no other."""
+    contract = make_contract()
+    matrix = np.ones((200, len(contract.model_features)))
+    of_view = np.array([feature.view for feature in contract.model_features])
+    matrix[:, of_view == "profile"] = np.nan
+    matrix[np.ix_(np.arange(50), of_view == "usage")] = np.nan
+    matrix[50:, np.flatnonzero(of_view == "usage")[0]] = np.nan
+    assert null_view_shares(matrix, contract) == {"usage": 0.25, "commercial": 0.0, "profile": 1.0}

@@ -15,15 +15,28 @@ _RULES = (
     "f1",
     "flagged_ratio",
     "revenue_protection_accuracy",
+    "revenue_protection_accuracy_gain",
     "revenue_recall",
     "value_per_account",
 )
+_OF_SEGMENTS = (
+    "precision",
+    "recall",
+    "f1",
+    "revenue_protection_accuracy",
+    "revenue_protection_accuracy_gain",
+)
+_MODELS = {
+    "keepgrow": "ours at month ends",
+    "truth": "by the truth at month ends, same rule",
+}
 _LABELS = {
     "f1": "F1",
     "flagged_ratio": "flagged",
     "revenue_protection_accuracy": "MRR classified correctly",
+    "revenue_protection_accuracy_gain": "more than flagging nobody",
     "revenue_recall": "of the MRR with an event, flagged",
-    "value_per_account": "value an account",
+    "value_per_account": "value an account, in the currency of MRR",
 }
 
 
@@ -54,10 +67,12 @@ def remarks(found: Mapping[str, Any], ceiling: Mapping[str, Any]) -> tuple[str, 
     shipped = _shipped(found)
     if shipped and "revenue_protection_accuracy" in shipped["figures"]:
         nobody = shipped["figures"]["revenue_protection_accuracy_flagging_nobody"]["value"]
+        gain = shipped["figures"].get("revenue_protection_accuracy_gain")
         said.append(
             "Revenue-protection accuracy is the share of the tested accounts' MRR that is classified correctly; "
-            f"flagging nobody reaches {nobody:.1%}, so read it beside the share of the MRR with an event that was "
-            "flagged."
+            f"flagging nobody reaches {nobody:.1%}"
+            + ("" if gain is None else f", from which ours differs by {leaf_text(gain)}")
+            + ", so read it beside the share of the MRR with an event that was flagged."
         )
     expected = ceiling.get("expected")
     if expected:
@@ -75,6 +90,16 @@ def remarks(found: Mapping[str, Any], ceiling: Mapping[str, Any]) -> tuple[str, 
     return tuple(said)
 
 
+def observed_to_expected(ratio: Mapping[str, float | None] | None) -> dict[str, float | None]:
+    """Return predicted over observed, with its interval, as observed over expected; None where it has no value."""
+    low, value, high = ((ratio or {}).get(key) or None for key in ("low", "value", "high"))
+    return {
+        "value": None if value is None else 1 / value,
+        "low": None if high is None else 1 / high,
+        "high": None if low is None else 1 / low,
+    }
+
+
 def _shipped(found: Mapping[str, Any]) -> Mapping[str, Any]:
     rules: Mapping[str, Mapping[str, Any]] = found.get("policies", {})
     return next((rule for rule in rules.values() if rule["shipped"]), {})
@@ -85,14 +110,18 @@ def _targets(found: Mapping[str, Any], ceiling: Mapping[str, Any]) -> Table | No
     if not targets:
         return None
     mode = next((name for name, rule in found["policies"].items() if rule["shipped"]), "")
-    truth = ceiling.get("policies", {}).get(mode, {}).get("truth", {}).get("figures", {})
+    allowed = ceiling.get("policies", {}).get(mode, {})
+    idle = [
+        kind for kind in ("nobody", "everybody") if any(f"flagging_{kind}" in one for one in targets.values())
+    ]
     rows = [
         (
-            words(name).replace("f1", "F1"),
+            _name(name),
             leaf_text(entry["target"]),
             leaf_text({key: entry[key] for key in ("value", "low", "high")}),
-            entry["verdict"],
-            *([leaf_text(truth[name])] if truth else []),
+            entry.get("sentence") or _told(name, entry, _shipped(found)),
+            *(leaf_text(entry.get(f"flagging_{kind}")) for kind in idle),
+            *(leaf_text(allowed[model]["figures"].get(name)) for model in _MODELS if model in allowed),
         )
         for name, entry in targets.items()
     ]
@@ -101,9 +130,18 @@ def _targets(found: Mapping[str, Any], ceiling: Mapping[str, Any]) -> Table | No
         "wanted",
         "reached on test",
         "verdict",
-        *(["by the truth, same rule"] if truth else []),
+        *(f"flagging {kind}" for kind in idle),
+        *(title for model, title in _MODELS.items() if model in allowed),
     )
     return Table("Targets", header, tuple(rows))
+
+
+def _told(name: str, entry: Mapping[str, Any], shipped: Mapping[str, Any]) -> str:
+    """Return the verdict of a bundle of an earlier release, which did not say whether flagging nobody does as well."""
+    nobody = shipped.get("figures", {}).get(f"{name}_flagging_nobody", {}).get("value")
+    if entry["verdict"] == "met" and nobody is not None and nobody >= entry["target"]:
+        return f"met, but so does flagging nobody ({nobody:.3f})"
+    return str(entry["verdict"])
 
 
 def _rules(found: Mapping[str, Any]) -> Table | None:
@@ -119,7 +157,11 @@ def _rules(found: Mapping[str, Any]) -> Table | None:
         )
         for mode, rule in rules.items()
     ]
-    header = ("rule", "threshold", *(_LABELS.get(name, words(name)) for name in shown))
+    rows += [
+        (f"flagging {kind}", "", *(leaf_text(figures.get(name)) for name in shown))
+        for kind, figures in found.get("idle", {}).items()
+    ]
+    header = ("rule", "threshold", *(_name(name) for name in shown))
     return Table("Threshold rules, chosen on validation, judged on test", header, tuple(rows))
 
 
@@ -127,28 +169,49 @@ def _segments(found: Mapping[str, Any]) -> Table | None:
     report = found.get("segments")
     if not report:
         return None
+    shown = [
+        name
+        for name in _OF_SEGMENTS
+        if any(name in entry.get("overall", {}) for entry in report["segments"].values())
+    ]
+    shipped = leaf_text(_shipped(found)["value"]) if _shipped(found) else "-"
     rows = []
     for name, entry in report["segments"].items():
-        figures = entry.get("own") or entry.get("overall") or {}
+        few = " (few)" if entry.get("few_events") else ""
+        counts = f"{entry['events']:,} / {entry['rows']:,}{few}"
+        ratio = leaf_text(observed_to_expected(entry.get("calibration_ratio")))
+        overall = entry.get("overall", {})
         rows.append(
             (
                 words(name),
-                f"{entry['events']:,} / {entry['rows']:,}",
-                f"{entry['threshold']:.3g} ({entry['source']})",
-                *(leaf_text(figures.get(key)) for key in ("precision", "recall", "f1")),
-                leaf_text(entry.get("calibration_ratio")),
+                counts,
+                f"{shipped} (shipped)",
+                *(leaf_text(overall.get(key)) for key in shown),
+                ratio,
             )
         )
+        if "own" in entry:
+            own = entry["own"]
+            threshold = f"{leaf_text(entry['threshold'])} (its own)"
+            rows.append((words(name), counts, threshold, *(leaf_text(own.get(key)) for key in shown), ratio))
+    together = report.get("all_rows", {})
+    rows.append(("all", "", "each its own", *(leaf_text(together.get(key)) for key in shown), ""))
     header = (
         report["feature"],
         "events / rows",
         "threshold",
-        "precision",
-        "recall",
-        "F1",
-        "predicted / observed",
+        *(_name(key) for key in shown),
+        "observed / expected",
     )
-    return Table("By segment; a dash where the test holds too few events", header, tuple(rows))
+    caption = (
+        "By segment: the shipped threshold, and the one that validation would choose for the segment alone, which is "
+        "not shipped; where events are few there is none, and intervals are wide"
+    )
+    return Table(caption, header, tuple(rows))
+
+
+def _name(figure: str) -> str:
+    return _LABELS.get(figure, words(figure))
 
 
 def _bands(found: Mapping[str, Any]) -> Table | None:

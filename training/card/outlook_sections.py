@@ -36,14 +36,17 @@ def _intervals(metrics: Mapping[str, Any]) -> list[Block]:
     rows = []
     for head, entry in found.items():
         for horizon, figures in entry["horizons"].items():
-            truth = ceilings.get(head, {}).get(horizon, {}).get("interval_holds_truth")
+            known = ceilings.get(head, {}).get(horizon, {})
+            truth, told = known.get("interval_holds_truth"), known.get("interval_holds_told_truth")
             rows.append(
                 (
                     f"{head} {horizon}",
                     f"{figures['nominal']:.0%}",
                     f"{figures['plain']:.0%}",
                     f"{figures['with_sampling']:.0%}",
+                    _residuals(figures.get("residuals")),
                     leaf_text(figures["mean_width"]),
+                    "-" if told is None else f"{told:.0%}",
                     "-" if truth is None else f"{truth:.0%}",
                 )
             )
@@ -52,16 +55,34 @@ def _intervals(metrics: Mapping[str, Any]) -> list[Block]:
         f"Each probability has a central {level:.0%} interval, worked out in the graph from a leaf bootstrap of "
         "accounts and widened to what two heads on disjoint halves of the accounts differ by. Test rows are put in ten "
         "groups by predicted probability; a group's observed rate should lie in its mean interval as often as the "
-        "interval says. A group of finite size scatters by itself, which the fourth column allows for."
+        "interval says. A group of finite size scatters by itself, which the fourth column allows for. Both are easy "
+        "to meet, as errors of single rows average out in a group. The fifth is the mean squared distance of rate and "
+        "probability in standard errors of a group's mean, and the range that it keeps to if all is right: above it "
+        "intervals are too narrow or probabilities wrong, under it intervals are too wide."
     )
     if any(row[-1] != "-" for row in rows):
         text += (
-            " The last column is the share of rows whose interval holds the true probability of the simulation. That "
-            "one also depends on what no feature tells, so it is held less often than the probability that features "
-            "can tell."
+            " The last two columns are shares of rows whose interval holds what features tell of the true probability "
+            "of the simulation, which is what an interval is of, and the true probability itself, which also depends "
+            "on what no feature tells."
         )
-    header = ("", "nominal", "groups held", "with their scatter", "mean width", "true probabilities held")
+    header = (
+        "",
+        "nominal",
+        "groups held",
+        "with their scatter",
+        "mean squared residual",
+        "mean width",
+        "told truth held",
+        "true probabilities held",
+    )
     return [Block(text=text, table=Table("Coverage of intervals on test rows", header, tuple(rows)))]
+
+
+def _residuals(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return "-"
+    return f"{found['mean_square']:.2f} ({found['least']:.2f} to {found['most']:.2f})"
 
 
 def _support(found: Mapping[str, Any] | None) -> list[Block]:
@@ -82,7 +103,36 @@ def _support(found: Mapping[str, Any] | None) -> list[Block]:
         "range that training saw; its evidence is then thin. A ratio above 1 says that such answers would have been "
         "worse."
     )
-    return [Block(heading="Refusal", text=text, facts=tuple(facts))]
+    blocks = [Block(heading="Refusal", text=text, facts=tuple(facts))]
+    reasons = tuple(
+        (
+            name.replace("_", " "),
+            f"{one['rows']:,}",
+            f"{one['events']:,}",
+            leaf_text(one.get("error_ratio")),
+            *(
+                leaf_text(one.get("calibration", {}).get(side, {}).get("expected_calibration_error"))
+                for side in ("refused", "answered")
+            ),
+        )
+        for name, one in found.get("reasons", {}).items()
+    )
+    if reasons:
+        header = ("reason", "rows", "events", "error ratio", "calibration error", "of the others")
+        blocks.append(Block(table=Table("Test rows of thin evidence, by reason", header, reasons)))
+    spoiled = tuple(
+        (
+            way,
+            one["reason"].replace("_", " "),
+            f"{one['recognised']:.0%}",
+            f"{one['recognised_by_any']:.0%}",
+        )
+        for way, one in found.get("spoiled", {}).items()
+    )
+    if spoiled:
+        columns = ("spoiled on purpose", "reason about it", "recognised by it", "by any")
+        blocks.append(Block(table=Table("Sound test rows that were spoiled", columns, spoiled)))
+    return blocks
 
 
 def _trajectory(found: Mapping[str, Any] | None) -> list[Block]:
@@ -97,12 +147,23 @@ def _trajectory(found: Mapping[str, Any] | None) -> list[Block]:
         ("gain", leaf_text(found["log_loss_gain"])),
     )
     rows = tuple(
-        (name, f"{found['class_counts'][name]:,}", leaf_text(entry["roc_auc"]))
+        (
+            name,
+            f"{found['class_counts'][name]:,}",
+            leaf_text(entry["roc_auc"]),
+            leaf_text(entry.get("expected_calibration_error_debiased")),
+        )
         for name, entry in found["classes"].items()
     )
     blocks = [
         Block(text=str(found["definition"]), facts=facts),
-        Block(table=Table("", ("class", "test rows", "ROC AUC against the rest"), rows)),
+        Block(
+            table=Table(
+                "",
+                ("class", "test rows", "ROC AUC against the rest", "calibration error, noise taken off"),
+                rows,
+            )
+        ),
     ]
     plots = tuple(
         reliability_plot(f"Calibration: {name}", entry["reliability"])

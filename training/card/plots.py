@@ -38,6 +38,7 @@ class Plot:
         dots: (x, y, top of the interval, bottom of the interval) in SVG units.
         x_ticks: (position, text).
         y_ticks: (position, text).
+        band: Points of the outline of our curve's interval; empty without one.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Plot:
     dots: tuple[tuple[float, float, float, float], ...]
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
+    band: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,21 @@ def plots_of(found: Mapping[str, Any]) -> tuple[Plot, ...]:
 
 
 def curve_plot(name: str, curve: Mapping[str, Any]) -> Plot:
-    """Return the plot of any other curve: `x` and `y`, and `x_label`, `y_label`, `caption` where it has them."""
+    """Return the plot of any other curve: `x`, `y`, and what it has of `x_label`, `y_label`, `caption`, `low`, `high`.
+
+    `low` and `high` are the interval of every point, which is drawn as a band.
+    """
     xs, ys = curve["x"], curve["y"]
-    low, high = min(0.0, *ys), max(0.0, *ys)
+    bottoms, tops = curve.get("low") or ys, curve.get("high") or ys
+    low, high = min(0.0, *ys, *bottoms), max(0.0, *ys, *tops)
     scale = Scale.around(max(*xs, 1e-9), low, high if high > low else low + 1.0)
     straight = scale.path((xs[0], xs[-1]), (ys[0], ys[-1]))
     labels = (str(curve.get("x_label", "")), str(curve.get("y_label", "")))
-    return _line(scale, curve, name, str(curve.get("caption", "")), labels, straight)
+    plot = _line(scale, curve, name, str(curve.get("caption", "")), labels, straight)
+    if bottoms is ys:
+        return plot
+    outline = scale.path([*xs, *reversed(xs)], [*tops, *reversed(bottoms)])
+    return replace(plot, band=outline)
 
 
 def reliability_plot(title: str, bins: Sequence[Mapping[str, float]]) -> Plot:

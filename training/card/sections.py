@@ -1,4 +1,4 @@
-"""Sections that a bundle may or may not have, from slices to gates: whatever figures stand there become tables.
+"""Sections that a bundle may or may not have, such as tuning: whatever figures stand there become tables, whole.
 
 Their form is their makers' affair; mappings, lists, figures with intervals and curves are told apart here, so that a
 new kind of figure appears on the card without a change to it.
@@ -16,15 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TITLES = {
-    "slices": "Slices",
     "fairness": "Fairness",
-    "robustness": "Robustness",
-    "ablations": "Ablations",
     "tuning": "Tuning",
     "leakage": "Leakage checks",
     "gates": "Gates",
 }
-_MOST_ROWS, _MOST_COLUMNS, _MOST_DEPTH = 60, 12, 5
+_MOST_LISTED, _MOST_DEPTH = 12, 5
 _MANY, _LARGE, _TINY = 1000, 100, 0.001
 
 
@@ -39,13 +36,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One piece of a section: a heading, then facts, a table, plots or a text; what is empty is not shown."""
+    """One piece of a section: a heading, then facts, a table, plots or a text; what is empty is not shown.
+
+    Of a `folded` table the page shows only the caption until it is asked for.
+    """
 
     heading: str = ""
     text: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
     plots: tuple[Plot, ...] = ()
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,9 @@ def is_leaf(value: Any) -> bool:  # noqa: ANN401 - any JSON
 def leaf_text(value: Any) -> str:  # noqa: ANN401 - any JSON
     """Return a leaf in words: a number with the digits that matter, an interval in brackets, a dash for nothing."""
     if isinstance(value, list):
-        return ", ".join(leaf_text(one) for one in value[:_MOST_COLUMNS]) or "-"
+        listed = ", ".join(leaf_text(one) for one in value[:_MOST_LISTED]) or "-"
+        more = len(value) - _MOST_LISTED
+        return f"{listed} and {more} more" if more > 0 else listed
     if isinstance(value, dict):
         text = leaf_text(value["value"])
         if value["low"] is None or value["high"] is None:
@@ -161,15 +164,14 @@ def _as_table(value: Any) -> Table | None:  # noqa: ANN401 - any JSON
         for one in records
     ):
         return None
-    columns = list(dict.fromkeys(name for one in records for name in one))[:_MOST_COLUMNS]
+    columns = list(dict.fromkeys(name for one in records for name in one))
     header = [words(name) for name in columns]
     rows = []
-    for name, one in named[:_MOST_ROWS]:
+    for name, one in named:
         cells = [leaf_text(one[column]) if column in one else "" for column in columns]
         rows.append(tuple(cells if name is None else [name, *cells]))
-    more = len(named) - len(rows)
     return Table(
-        caption=f"and {more} more" if more > 0 else "",
+        caption="",
         header=tuple(header if isinstance(value, list) else ["", *header]),
         rows=tuple(rows),
     )

@@ -12,6 +12,26 @@ if TYPE_CHECKING:
 
     from training.card.plots import Plot
 
+_LEARNERS = {
+    "s": "one model (S)",
+    "t": "two models (T)",
+    "dr": "doubly robust (DR)",
+    "none": "none, all accounts alike",
+}
+_RANKING = {
+    "average_effect": "average effect",
+    "qini": "Qini",
+    "auuc": "AUUC",
+    "uplift_at_10%": "uplift, best 10 %",
+    "uplift_at_20%": "uplift, best 20 %",
+    "uplift_at_30%": "uplift, best 30 %",
+}
+_SHARES = (
+    "These shares are no counts: nobody sees one account both with and without an action. They follow from estimated "
+    "chances, by the least movement that these allow, so that persuadables and sleeping dogs may both be more. Their "
+    "intervals hold the luck of having met these accounts and the error of the average effect; they do not hold the "
+    "error of the estimated chance without the action, nor how far single accounts lie from what is estimated of them."
+)
 _HELD_OUT = "On later draws that no head had seen when it was judged"
 
 
@@ -24,7 +44,9 @@ def uplift_blocks(found: Mapping[str, Any] | None) -> list[Block]:
     text = (
         f"Effects of actions within {found['outcome_days']} days, learnt from {found['draws']:,} logged draws of "
         f"{found['accounts']:,} accounts with known chances. Averages are shrunk to declared priors; differences "
-        "between accounts count only as far as they came true out of fold. A propensity is never used as a lift."
+        "between accounts count only as far as they came true out of fold. A propensity is never used as a lift. "
+        "Effects are in probability (0.02: two accounts more in 100); those marked “x P(churn)” are a share of the "
+        "account's own probability of leaving."
     )
     blocks = [Block(text=text)]
     for outcome, entry in found["outcomes"].items():
@@ -43,15 +65,15 @@ def _outcome(outcome: str, entry: Mapping[str, Any]) -> list[Block]:
             _points(one["shipped"]["measured"]),
             f"{one['shipped']['weight_of_draws']:.0%}",
             _points(one["shipped"]["average"]) + _scale(one["shipped"]["prior"]),
-            one["shipped"]["learner"],
+            _LEARNERS.get(one["shipped"]["learner"], one["shipped"]["learner"]),
         )
         for name, one in actions.items()
     ]
-    header = ("action", "draws", "prior", "measured", "weight of draws", "average effect", "trees")
+    header = ("action", "draws", "prior", "measured", "weight of draws", "average effect", "learner")
     blocks.append(Block(table=Table("Heads that ship (effect ± standard deviation)", header, tuple(shipped))))
     judged = {name: one["held_out"] for name, one in actions.items() if one.get("held_out")}
     if judged:
-        keys = ("average_effect", "qini", "auuc", "uplift_at_10%", "uplift_at_20%", "uplift_at_30%")
+        keys = tuple(_RANKING)
         rows = [
             (
                 words(name),
@@ -60,7 +82,7 @@ def _outcome(outcome: str, entry: Mapping[str, Any]) -> list[Block]:
             )
             for name, one in judged.items()
         ]
-        columns = ("action", "draws", *(words(key) for key in keys))
+        columns = ("action", "draws", *(_RANKING[key] for key in keys))
         blocks.append(Block(table=Table(f"{_HELD_OUT}: ranking", columns, tuple(rows))))
         segments = list(dict.fromkeys(kind for one in judged.values() for kind in one["quadrants"]))
         rows = [
@@ -68,7 +90,10 @@ def _outcome(outcome: str, entry: Mapping[str, Any]) -> list[Block]:
             for name, one in judged.items()
         ]
         columns = ("action", *(words(kind) for kind in segments))
-        blocks.append(Block(table=Table("Shares of accounts by what an action does", columns, tuple(rows))))
+        blocks.append(
+            Block(table=Table("Shares of accounts by what an action does", columns, tuple(rows)), folded=True)
+        )
+        blocks.append(Block(text=_SHARES))
     blocks += [*_calibration(judged), *_policy(entry.get("policy"))]
     plots = [plot for name, one in judged.items() for plot in _plots(words(name), one)]
     return [*blocks, Block(plots=tuple(plots))] if plots else blocks
@@ -79,7 +104,10 @@ def _plots(action: str, judged: Mapping[str, Any]) -> list[Plot]:
     curve = judged.get("qini_curve")
     if not curve:
         return []
-    points = {"y": [round(100 * value, 2) for value in curve["y"]], "y_label": "gain, percentage points"}
+    points: dict[str, Any] = {
+        key: [round(100 * value, 2) for value in curve[key]] for key in ("y", "low", "high") if key in curve
+    }
+    points["y_label"] = "gain, percentage points"
     return [curve_plot(f"Qini: {action}", {**curve, **points})]
 
 
@@ -100,7 +128,9 @@ def _calibration(judged: Mapping[str, Mapping[str, Any]]) -> list[Block]:
     if not rows:
         return []
     header = ("action", "group", "draws", "estimated effect", "observed effect")
-    return [Block(table=Table("Calibration of uplift, groups by estimated effect", header, rows))]
+    return [
+        Block(table=Table("Calibration of uplift, groups by estimated effect", header, rows), folded=True)
+    ]
 
 
 def _policy(found: Mapping[str, Any] | None) -> list[Block]:
@@ -122,13 +152,15 @@ def _policy(found: Mapping[str, Any] | None) -> list[Block]:
 def _choice(found: Mapping[str, Any] | None) -> str:
     if not found:
         return ""
-    compared = ", ".join(found.get("improvement_over_averages_e6", {})) or found["learner"]
+    names = list(found.get("improvement_over_averages_e6", {})) or [found["learner"]]
+    compared = ", ".join(_LEARNERS.get(name, name) for name in names)
+    taken = _LEARNERS.get(found["learner"], found["learner"])
     why = (
         "surely closer to the effects of later draws"
         if found["decided"]
         else found.get("reason", "none of the others was surely closer")
     )
-    return f"Learners compared: {compared}. Taken: {found['learner']} ({why})."
+    return f"Learners compared: {compared}. Taken: {taken} ({why})."
 
 
 def _points(found: Mapping[str, float] | None) -> str:
@@ -138,4 +170,4 @@ def _points(found: Mapping[str, float] | None) -> str:
 
 
 def _scale(prior: Mapping[str, Any]) -> str:
-    return " of churn" if prior.get("scale") == "churn_probability" else ""
+    return " x P(churn)" if prior.get("scale") == "churn_probability" else ""

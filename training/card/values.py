@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from training.card.plots import Plot
     from training.card.sections import Section, Table
+    from training.card.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class HorizonFacts:
         threshold: How the decision threshold was chosen, in one sentence.
         models: Ours first, then each baseline.
         verdict: Whether ours ranks better than every baseline, in one sentence.
+        doubtful: Baselines that are not surely beaten, by label.
+        missed: Targets that were missed beyond noise, in words.
         plots: ROC, precision against recall, calibration and lift, as far as there are curves.
         remarks: What calibration and truth have to say, a sentence each.
         tables: Targets, threshold rules, segments and score bands, as far as they were judged.
@@ -53,6 +56,8 @@ class HorizonFacts:
     threshold: str
     models: tuple[ModelFigures, ...]
     verdict: str
+    doubtful: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
     plots: tuple[Plot, ...] = ()
     remarks: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
@@ -76,41 +81,37 @@ class CardFacts:
         title: Heading.
         synthetic: The sentence that says so when the data is synthetic, else None.
         purpose: What the models are for.
-        dataset: Name of the data set.
-        parts: First and last cutoff of each part of the time split, by part.
-        embargo_days: Days between the parts.
-        label_end: Last day of data that labels read.
+        summary: Five figures, what the bundle is good for and what not.
+        data: The section on data and time.
         heads: See `HeadFacts`.
         confidence: How intervals were made, in words.
         tiers: Name and range of every tier.
         score: What the score is, in one sentence.
-        n_features: Features that the models read.
         explanations: Fidelity of contributions by name; empty if it was not measured.
         parity: Sentence about how far the served graph lies from LightGBM.
         limits: What one must not expect.
         hashes: Hashes, versions and times by name.
         sections: Slices, ablations, uplift and so on, as far as the bundle has them.
         score_horizon: Horizon of the score, such as `90d`.
+        terms: Terms with their meanings.
     """
 
     title: str
     synthetic: str | None
     purpose: str
-    dataset: str
-    parts: dict[str, tuple[str, str]]
-    embargo_days: int
-    label_end: str
+    summary: Summary
+    data: Section
     heads: tuple[HeadFacts, ...]
     confidence: str
     tiers: tuple[tuple[str, int, int], ...]
     score: str
-    n_features: int
     explanations: dict[str, Any]
     parity: str
     limits: tuple[str, ...]
     hashes: dict[str, str]
     sections: tuple[Section, ...] = ()
     score_horizon: str = ""
+    terms: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as plain data."""

@@ -38,20 +38,25 @@ METRIC_LABELS = {
     "recall": "Recall",
     "f1": "F1",
     "lift_top_decile": "Lift, top 10 %",
-    "calibration_ratio": "Predicted / observed",
+    "observed_to_expected": "Observed / expected",
 }
 _FEW_EVENTS = 100
-_SHOWN_FEATURES = 10
+
+
+def doubtful_baselines(gains: Mapping[str, Mapping[str, float | None]]) -> tuple[str, ...]:
+    """Return the baselines that are not surely beaten: those whose interval of the AUC gain holds zero."""
+    return tuple(
+        MODEL_LABELS.get(name, name).lower()
+        for name, gain in gains.items()
+        if gain["low"] is not None and not gain["low"] > 0.0
+    )
 
 
 def verdict(gains: Mapping[str, Mapping[str, float | None]]) -> str:
     """Say which baselines are beaten beyond chance: those whose interval of the AUC gain lies above zero."""
-    known = {name: gain for name, gain in gains.items() if gain["low"] is not None}
-    if not known:
+    if all(gain["low"] is None for gain in gains.values()):
         return "There are too few test events to compare models."
-    doubtful = [
-        MODEL_LABELS.get(name, name).lower() for name, gain in known.items() if not (gain["low"] or 0.0) > 0.0
-    ]
+    doubtful = doubtful_baselines(gains)
     if not doubtful:
         return "Ranks better than every baseline; no interval of the gain in ROC AUC holds zero."
     names = ", ".join(doubtful)
@@ -103,6 +108,9 @@ def limits_of(
             "on "
             f"{explanations.get('same_top_signal', 0.0):.0%} of rows."
         )
+    untold = manifest.metrics.get("ceilings", {}).get("left_out")
+    if untold:
+        limits.append(f"What the truth of the simulation allows is not told: {untold}.")
     if manifest.provenance.synthetic:
         limits.insert(0, SYNTHETIC)
     return tuple(limits)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,11 +35,22 @@ class Estimate:
         return {name: round(number, 6) if np.isfinite(number) else None for name, number in numbers.items()}
 
 
+def simultaneous_reach(comparisons: int, confidence: float = 0.95) -> float:
+    """Return how many standard errors an interval reaches so that *comparisons* of them hold together (Bonferroni)."""
+    return NormalDist().inv_cdf(1 - (1 - confidence) / (2 * comparisons))
+
+
 class AccountBootstrap:
     """Resamples of the accounts of one set of rows; every figure of that set uses the same resamples."""
 
     def __init__(
-        self, account_id: NDArray[np.object_], *, samples: int, seed: int, confidence: float = 0.95
+        self,
+        account_id: NDArray[np.object_],
+        *,
+        samples: int,
+        seed: int,
+        confidence: float = 0.95,
+        comparisons: int = 1,
     ) -> None:
         """Prepare *samples* resamples.
 
@@ -47,6 +59,9 @@ class AccountBootstrap:
             samples: Number of resamples.
             seed: Seed of the resampling.
             confidence: Coverage of the intervals.
+            comparisons: Of so many figures that are judged together. Above 1, intervals are widened so that all of them
+                hold together (Bonferroni), and are told from the spread of the resamples as if that were normal: so far
+                out, a few hundred resamples have no percentiles.
         """
         _, self._of_row = np.unique(account_id.astype(str), return_inverse=True)
         accounts = int(self._of_row.max()) + 1 if len(self._of_row) else 0
@@ -54,6 +69,7 @@ class AccountBootstrap:
         draws = generator.integers(0, max(1, accounts), size=(samples, accounts))
         self._picks = np.stack([np.bincount(draw, minlength=accounts) for draw in draws]).astype(np.int32)
         self._tails = ((1 - confidence) / 2, 1 - (1 - confidence) / 2)
+        self._reach = None if comparisons == 1 else simultaneous_reach(comparisons, confidence)
         cells = samples * len(self._of_row)
         self._kept = self._weights(0, samples) if cells <= _KEPT_CELLS else None
 
@@ -74,6 +90,21 @@ class AccountBootstrap:
         return np.concatenate(
             [figure(self._weights(start, min(samples, start + step))) for start in range(0, samples, step)]
         )
+
+    def band(
+        self, curve: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the interval of every point of *curve*, two arrays of shape (points,).
+
+        Args:
+            curve: Takes weights of shape (b, n), returns heights of shape (b, points).
+        """
+        low, high = np.quantile(self.draws(curve), self._tails, axis=0)
+        return low, high
+
+    def accounts(self, rows: NDArray[np.bool_]) -> int:
+        """Return how many accounts the rows chosen by the mask *rows* belong to."""
+        return len(np.unique(self._of_row[rows]))
 
     def only(self, rows: NDArray[np.bool_]) -> AccountBootstrap:
         """Return the same resamples for the part of the rows that the mask *rows* chooses."""
@@ -110,6 +141,9 @@ class AccountBootstrap:
         draws = values[1:][np.isfinite(values[1:])]
         if not len(draws):
             return Estimate(float(values[0]), np.nan, np.nan)
+        if self._reach is not None:
+            reach = self._reach * float(draws.std())
+            return Estimate(float(values[0]), float(values[0]) - reach, float(values[0]) + reach)
         low, high = np.quantile(draws, self._tails)
         return Estimate(float(values[0]), float(low), float(high))
 

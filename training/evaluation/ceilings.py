@@ -104,7 +104,12 @@ def ceiling(
 
     for mode, chosen in thresholds.items():
         best = choose_threshold(
-            validation.label, validation.truth, policy, mode=mode, stakes=stakes_of(validation)
+            validation.label,
+            validation.truth,
+            policy,
+            mode=mode,
+            stakes=stakes_of(validation),
+            account_id=validation.account_id,
         )
         pair = {TRUTH: best, OURS: chosen}
         found["policies"][mode] = {

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
+from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, hash_of
 from training.encoding import encode
 from training.errors import DatasetError, PromotionError
 from training.evaluation import metrics
-from training.evaluation.bootstrap import AccountBootstrap, Estimate
+from training.evaluation.bootstrap import AccountBootstrap, Estimate, simultaneous_reach
 from training.evaluation.held_out import feature_frame, known_rows
 from training.export.sessions import open_session, run_in_chunks
 
@@ -29,11 +29,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenBundle:
-    """A bundle whose graph is open; *tag* names it."""
+    """A bundle whose graph is open.
+
+    Attributes:
+        tag: `name:version`.
+        manifest: What it says of itself.
+        session: The open graph.
+        graph_hash: `sha256:` and the digest of the graph's file.
+    """
 
     tag: str
     manifest: Manifest
     session: ort.InferenceSession
+    graph_hash: str
 
     def matrix(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the rows as this bundle's graph reads them.
@@ -72,10 +80,11 @@ def open_bundle(tag: str, folder: Path) -> OpenBundle:
     """
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
-        session = open_session((folder / GRAPH_FILE).read_bytes())
+        graph = (folder / GRAPH_FILE).read_bytes()
+        session = open_session(graph)
     except Exception as error:  # ONNX Runtime raises classes of its own, without a common base
         raise PromotionError(f"{tag}: the bundle in {folder} can't be opened: {error}") from error
-    return OpenBundle(tag, manifest, session)
+    return OpenBundle(tag, manifest, session, hash_of(graph))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,7 @@ def compare_on(
     *,
     samples: int,
     seed: int,
+    comparisons: int = 1,
 ) -> Difference:
     """Return the paired differences on the candidate's test rows, with 95 % intervals that resample accounts.
 
@@ -129,6 +139,7 @@ def compare_on(
         days: Horizon.
         samples: Resamples.
         seed: Their seed.
+        comparisons: Of so many differences that are judged together, so that their intervals are widened.
 
     Raises:
         PromotionError: The champion can't be run on these rows; the message says why.
@@ -148,7 +159,7 @@ def compare_on(
         raise PromotionError(f"{champion.tag if key in ours else candidate.tag} has no head {key}")
     label = judged[f"{key}_label"].to_numpy(dtype=np.float64)
     accounts = judged["account_id"].to_numpy(dtype=object)
-    bootstrap = AccountBootstrap(accounts, samples=samples, seed=seed)
+    bootstrap = AccountBootstrap(accounts, samples=samples, seed=seed, comparisons=comparisons)
 
     def difference(
         metric: Callable[
@@ -175,10 +186,12 @@ def compare_on(
     )
 
 
-def compare_reports(candidate: Manifest, champion: Manifest, head: str, days: int) -> Difference:
+def compare_reports(
+    candidate: Manifest, champion: Manifest, head: str, days: int, *, comparisons: int = 1
+) -> Difference:
     """Return the difference of the two reports, each of its own test rows; for bundles that can't be run together.
 
-    Intervals combine those of the reports as if they were independent.
+    Intervals combine those of the reports as if they were independent, and are widened for *comparisons* of them.
 
     Raises:
         PromotionError: A report lacks the head or horizon.
@@ -195,8 +208,9 @@ def compare_reports(candidate: Manifest, champion: Manifest, head: str, days: in
         if not ours or not theirs or None in {*ours.values(), *theirs.values()}:
             raise PromotionError(f"no figures of {metric} of {head} within {days} days")
         value = ours["value"] - theirs["value"]
-        down = np.hypot(ours["value"] - ours["low"], theirs["high"] - theirs["value"])
-        up = np.hypot(ours["high"] - ours["value"], theirs["value"] - theirs["low"])
+        wider = simultaneous_reach(comparisons) / simultaneous_reach(1)
+        down = wider * np.hypot(ours["value"] - ours["low"], theirs["high"] - theirs["value"])
+        up = wider * np.hypot(ours["high"] - ours["value"], theirs["value"] - theirs["low"])
         differences.append(Estimate(value, value - float(down), value + float(up)))
     return Difference(
         head=head,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from training.evaluation.flagging import against_targets, flagging
 from training.evaluation.segment_thresholds import (
     SegmentRows,
@@ -18,7 +20,6 @@ from training.threshold_definitions import MODES, ThresholdMode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from training.evaluation.bootstrap import AccountBootstrap
@@ -48,17 +49,37 @@ class Rules:
         *,
         stakes: Stakes | None,
         segments: SegmentRows | None,
+        account_id: NDArray[np.object_] | None = None,
     ) -> Rules:
-        """Choose by every mode on n validation rows."""
+        """Choose by every mode on n validation rows.
+
+        Args:
+            label: Shape (n,), 0 or 1.
+            probability: Shape (n,).
+            policy: Targets and rules.
+            stakes: What flagging costs and brings.
+            segments: Of the n rows.
+            account_id: Shape (n,): whose rows they are, each counted once where a share is promised with confidence;
+                without it each row counts.
+        """
         modes = {
-            mode: choose_threshold(label, probability, policy, mode=mode, stakes=stakes) for mode in MODES
+            mode: choose_threshold(
+                label, probability, policy, mode=mode, stakes=stakes, account_id=account_id
+            )
+            for mode in MODES
         }
         shipped = modes[policy.mode]
         by_segment = (
             ()
             if segments is None
             else choose_segment_thresholds(
-                label, probability, segments, policy, overall=shipped, stakes=stakes
+                label,
+                probability,
+                segments,
+                policy,
+                overall=shipped,
+                stakes=stakes,
+                account_id=account_id,
             )
         )
         return cls(policy, modes, by_segment)
@@ -101,24 +122,32 @@ def judge_decisions(
         decisions: Rules, money and segments.
 
     Returns:
-        `policies`: per mode `value`, `rule`, `sentence`, `shipped` and `figures` (see `flagging`); `targets`: see
-        `against_targets`, of the shipped rule; `segments`: see `segment_report`, if there are segments.
+        `policies`: per mode `value`, `rule`, `sentence`, `shipped`, `figures` (see `flagging`) and `targets` (see
+        `against_targets`); `targets`: those of the shipped rule; `idle`: figures of flagging `nobody` and `everybody`;
+        `segments`: see `segment_report`, if there are segments.
     """
     rules = decisions.rules
     found: dict[str, Any] = {"policies": {}}
+    given: dict[str, Any] = {"mrr": decisions.mrr, "stakes": decisions.stakes}
+    everyone = np.ones(len(label), dtype=bool)
+    idle = {
+        "nobody": flagging(bootstrap, label, ~everyone, **given),
+        "everybody": flagging(bootstrap, label, everyone, **given),
+    }
     for mode, threshold in rules.modes.items():
-        figures = flagging(
-            bootstrap, label, probability >= threshold.value, mrr=decisions.mrr, stakes=decisions.stakes
-        )
+        figures = flagging(bootstrap, label, probability >= threshold.value, **given)
         found["policies"][mode] = {
             "value": threshold.value,
             "rule": threshold.rule,
             "sentence": threshold.sentence,
             "shipped": mode == rules.policy.mode,
             "figures": {name: figure.as_dict() for name, figure in figures.items()},
+            "targets": against_targets(figures, rules.policy.targets, **idle),
         }
-        if mode == rules.policy.mode:
-            found["targets"] = against_targets(figures, rules.policy.targets)
+    found["idle"] = {
+        kind: {name: figure.as_dict() for name, figure in figures.items()} for kind, figures in idle.items()
+    }
+    found["targets"] = found["policies"][rules.policy.mode]["targets"]
     if decisions.segments is not None:
         found["segments"] = segment_report(
             bootstrap,

@@ -1,7 +1,8 @@
 """Gaps between a slice and all other accounts, against limits: is the head equally right for all of them.
 
-Many slices are compared at once, so that each interval is widened to hold all of them together with 95 % confidence
-(Bonferroni). A gap counts as beyond its limit only when its whole interval lies there.
+Many gaps are looked at at once: three measures of every slice, of every head. Each interval is widened so that all of
+them together hold with 95 % confidence (Bonferroni). A gap counts as beyond its limit only when its whole interval lies
+there.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.stats import norm
 
-from training.evaluation.bootstrap import AccountBootstrap
-from training.evaluation.slices import JudgedRows, Slice, slices_of
+from training.evaluation.bootstrap import AccountBootstrap, simultaneous_reach
+from training.evaluation.slices import UNKNOWN, JudgedRows, Slice, slices_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from training.limits import Limits
@@ -24,7 +26,6 @@ Measure = Literal["selection", "equal_opportunity", "calibration"]
 MEASURES: tuple[Measure, ...] = ("selection", "equal_opportunity", "calibration")
 Verdict = Literal["within", "doubtful", "beyond", "too_few"]
 
-_ALPHA = 0.05
 _HALF = 0.5  # added to counts, so that a slice nobody of which is flagged has a finite ratio (Haldane 1956)
 _SUMS = 6
 
@@ -78,7 +79,9 @@ class Gap:
         }
 
 
-def parity_gaps(rows: JudgedRows, limits: Limits, *, samples: int, seed: int) -> tuple[Gap, ...]:
+def parity_gaps(
+    rows: JudgedRows, limits: Limits, *, samples: int, seed: int, heads: int = 1
+) -> tuple[Gap, ...]:
     """Return the gaps of every slice and measure.
 
     Args:
@@ -86,6 +89,7 @@ def parity_gaps(rows: JudgedRows, limits: Limits, *, samples: int, seed: int) ->
         limits: Ranges, and when a slice is small.
         samples: Resamples of accounts.
         seed: Their seed.
+        heads: How many heads, or heads and horizons, are looked at in the same go; intervals hold over the gaps of all.
     """
     slices = [
         one
@@ -109,7 +113,7 @@ def parity_gaps(rows: JudgedRows, limits: Limits, *, samples: int, seed: int) ->
         # Events that were expected and never came tell as much as those that came.
         "calibration": enough & (np.maximum(events, expected) >= limits.slices.min_events),
     }
-    wide = float(norm.ppf(1 - _ALPHA / (2 * len(slices))))
+    wide = simultaneous_reach(len(slices) * len(MEASURES) * heads)
     gaps: list[Gap] = []
     for measure in MEASURES:
         value, spread = _gap(measure, found)[0], _gap(measure, drawn).std(axis=0)
@@ -191,6 +195,34 @@ def _least_variance(measure: Measure, found: _Sums, accounts: NDArray[np.int_]) 
         for rate, count in ((inside, accounts[:, 0]), (outside, accounts[:, 1]))
     ]
     return np.asarray(parts[0] + parts[1], dtype=np.float64)
+
+
+def unmeasured(
+    columns: Mapping[str, NDArray[np.object_]], gaps: tuple[Gap, ...], limits: Limits
+) -> dict[str, str]:
+    """Return the slice columns that must refuse a bundle but can't be judged, each with the reason.
+
+    A column whose accounts are all alike, and known to be, can have no gap; nothing is missing there.
+
+    Args:
+        columns: Of the test rows.
+        gaps: Theirs, of `parity_gaps`.
+        limits: Which columns refuse.
+    """
+    asked = dict.fromkeys(
+        column for measure in MEASURES for column in getattr(limits.fairness.refused_by, measure)
+    )
+    found = {}
+    for column in asked:
+        if column not in columns:
+            found[column] = "no feature tells it"
+        elif not (columns[column] != UNKNOWN).any():
+            found[column] = "it is not known of any account"
+        else:
+            own = [gap for gap in gaps if gap.column == column and gap.refuses]
+            if own and all(gap.verdict == "too_few" for gap in own):
+                found[column] = "every slice, or all beside it, is too small"
+    return found
 
 
 def _limit(measure: Measure, limits: Limits) -> tuple[float, float]:

@@ -5,24 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from training.evaluation import baselines
 from training.evaluation.decisions import Decisions, Rules
 from training.evaluation.report import OURS, HeldOutRows, evaluate
 from training.evaluation.segment_thresholds import SegmentRows
 from training.evaluation.segments import Segmentation, mrr_of
 from training.evaluation.thresholds import Stakes, Threshold
-from training.heads.calibration_choice import CalibrationRows, compare_forms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import lightgbm as lgb
+    import numpy as np
     from numpy.typing import NDArray
 
     from serving.bundle.manifest import Encoding
-    from training.dataset import PartRows, Parts
+    from training.dataset import Parts
     from training.definitions import HeadName, ThresholdPolicy
     from training.guards import SingleFeatureAuc
     from training.heads.train import TrainedHead
@@ -34,7 +31,7 @@ class Judgement:
 
     Attributes:
         horizons: Per horizon (`90d`), the dictionary of `training.evaluation.report.evaluate`, and
-            `calibration_forms` of the interval that ends there (see `training.heads.calibration_choice`).
+            `calibration_forms` of the interval that ends there (see `training.heads.calibration_choice`), if compared.
         thresholds: Per horizon, the chosen threshold.
     """
 
@@ -77,7 +74,7 @@ def judge(
     thresholds: dict[str, Threshold] = {}
     for index, horizon in enumerate(horizons):
         key = f"{horizon}d"
-        checked, outcome, _ = parts.validation.outcome(name, horizon)
+        checked, outcome, owners = parts.validation.outcome(name, horizon)
         _, stakes, segments = _known(checked, columns, segmentation, name, policy)
         rules = Rules.choose(
             outcome,
@@ -85,6 +82,7 @@ def judge(
             policy,
             stakes=stakes,
             segments=segments,
+            account_id=owners,
         )
         thresholds[key] = rules.shipped
         fitted, label, _ = parts.refit.outcome(name, horizon)
@@ -94,11 +92,8 @@ def judge(
             baselines.logistic_regression(fitted, label, columns, strength),
         )
         matrix, truth, accounts = parts.test.outcome(name, horizon)
-        forms = compare_forms(
-            _interval_rows(trained.on_train.boosters[index], parts.validation, name, index, segmentation),
-            seed=seed,
-        )
-        found[key] = {"calibration_forms": forms} | evaluate(
+        forms = {"calibration_forms": trained.forms[key]} if key in trained.forms else {}
+        found[key] = forms | evaluate(
             HeldOutRows(
                 account_id=accounts,
                 label=truth,
@@ -114,23 +109,6 @@ def judge(
             seed=seed,
         )
     return Judgement(found, thresholds)
-
-
-def _interval_rows(
-    booster: lgb.Booster, part: PartRows, head: HeadName, interval: int, segmentation: Segmentation | None
-) -> CalibrationRows:
-    """Return the person-periods of one interval with the margins of a booster that has not seen them."""
-    periods = part.head_rows(head).periods(interval)
-    matrix = part.matrix[periods.rows]
-    return CalibrationRows(
-        account_id=part.labels.account_id[periods.rows],
-        margin=np.asarray(booster.predict(matrix, raw_score=True), dtype=np.float64)
-        if len(matrix)
-        else np.empty(0),
-        event=periods.event,
-        segment=None if segmentation is None else segmentation.codes(matrix),
-        segments=0 if segmentation is None else len(segmentation.names),
-    )
 
 
 def _known(

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from training.limits import LeakageLimits
 
-MIN_EVENTS = 10
-"""With fewer events some of many honest features ranks them perfectly by chance."""
-
 _MOST_VALUES = 20
 _MOST_COMMON = 0.5
 
@@ -59,7 +56,7 @@ def find_leaks(
         matrix: Shape (n, columns), missing as NaN.
         label: Shape (n,), 0 or 1.
         columns: What the columns hold.
-        limits: AUC, and precision and recall of a single value.
+        limits: AUC, and precision and recall of a single value; with how few events nothing is looked for.
     """
     events = int(label.sum())
     auc = np.full(len(columns), 0.5)
@@ -71,7 +68,7 @@ def find_leaks(
         if codes is not None:
             as_category = single_feature_auc(codes[:, None], label, [Column(column.name, _MOST_VALUES + 1)])
             auc[position] = max(auc[position], as_category[0])
-    if events < MIN_EVENTS:
+    if events < limits.min_events:
         return LeakSearch(auc, (), events)
     leaks = []
     for position, column in enumerate(columns):
@@ -107,7 +104,7 @@ def _telling_value(
     for name, mask in candidates:
         inside, hits = float(mask.sum()), float(label[mask].sum())
         if (
-            hits >= MIN_EVENTS
+            hits >= limits.min_events
             and inside <= _MOST_COMMON * len(label)
             and hits / inside > limits.rule_max_precision
             and hits / label.sum() >= limits.rule_min_recall

@@ -67,6 +67,7 @@ def calibration_figures(
     *,
     samples: int,
     seed: int,
+    comparisons: int = 1,
 ) -> dict[str, Estimate]:
     """Return `observed_to_expected`, `slope` and `expected_calibration_error` with 95 % intervals over accounts.
 
@@ -78,8 +79,9 @@ def calibration_figures(
         probability: Shape (n,).
         samples: Resamples.
         seed: Their seed.
+        comparisons: Of so many figures that are judged together, so that their intervals are widened.
     """
-    bootstrap = AccountBootstrap(account_id, samples=samples, seed=seed)
+    bootstrap = AccountBootstrap(account_id, samples=samples, seed=seed, comparisons=comparisons)
     error = calibration_error(bootstrap, label, probability, equal_count_bins(probability))
     return {
         "observed_to_expected": bootstrap.estimate(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.evaluation.bootstrap import AccountBootstrap
-from training.evaluation.coverage import GROUPS, coverage_by_group
+from training.evaluation.coverage import GROUPS, coverage_by_group, group_residuals, mean_errors
 from training.evaluation.refusal import planted_strangers, refusal_report
+from training.evaluation.thin_evidence import reasons_report, spoiled_report
 from training.heads.boosting import PersonPeriods
 from training.heads.long_horizon import long_probability
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.dataset import PartRows
+    from training.evaluation.thin_evidence import ThinRules
     from training.heads.hazard import HazardHead
     from training.heads.long_horizon import LongInterval
-    from training.support import SupportRegion
     from training.uncertainty.intervals import Uncertainty
 
 _STRANGERS = 500
@@ -29,7 +30,7 @@ _LONG_GROUPS = 5
 
 
 def interval_report(sure: Uncertainty, test: PartRows, *, level: float) -> dict[str, Any]:
-    """Return how often groups of test rows had the rate that their intervals hold, by horizon.
+    """Return how often groups of test rows had the rate that their intervals hold, and how far off they lay.
 
     Args:
         sure: Of one head.
@@ -39,6 +40,7 @@ def interval_report(sure: Uncertainty, test: PartRows, *, level: float) -> dict[
     head = sure.head
     probability = head.probabilities(test.matrix)
     low, high = sure.interval(test.matrix)
+    errors_of_mean = mean_errors(sure, test.matrix)
     horizons: dict[str, Any] = {}
     for index, days in enumerate(head.horizons_days):
         label = test.labels.outcome(head.name, days)
@@ -53,7 +55,16 @@ def interval_report(sure: Uncertainty, test: PartRows, *, level: float) -> dict[
             z=sure.z,
             nominal=level,
         )
-        horizons[f"{days}d"] = found.to_dict()
+        places = np.flatnonzero(known)
+        residuals = group_residuals(
+            probability[known, index],
+            label[known],
+            test.labels.account_id[known],
+            lambda rows, places=places, index=index: errors_of_mean(places[rows], index),  # type: ignore[misc]
+            z=sure.z,
+            nominal=level,
+        )
+        horizons[f"{days}d"] = {**found.to_dict(), "residuals": residuals.to_dict()}
     return {
         "level": level,
         "method": "leaf bootstrap of accounts, widened by split halves",
@@ -66,7 +77,7 @@ def interval_report(sure: Uncertainty, test: PartRows, *, level: float) -> dict[
 
 
 def support_report(
-    region: SupportRegion,
+    rules: ThinRules,
     head: HazardHead,
     test: PartRows,
     *,
@@ -74,28 +85,27 @@ def support_report(
     samples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Return whether refused rows would have been answered worse, and the share of planted strangers refused.
+    """Return whether refused rows would have been answered worse, and the share of spoiled rows refused.
+
+    The figures of rows unlike the training data stand by themselves; `reasons` has every reason of thin evidence, and
+    `spoiled` what is recognised of rows spoiled on purpose (see `training.evaluation.thin_evidence`).
 
     Args:
-        region: The region.
+        rules: When evidence is thin.
         head: Whose error is looked at.
         test: Test rows.
         horizon_days: A horizon of *head*.
         samples: Resamples of accounts.
         seed: Their seed, and that of the strangers.
     """
+    region = rules.region
     label = test.labels.outcome(head.name, horizon_days)
     known = ~np.isnan(label)
     refused = region.outside(test.matrix) > region.limit
     column = head.horizons_days.index(horizon_days)
-    found = refusal_report(
-        refused[known],
-        head.probabilities(test.matrix[known])[:, column],
-        label[known],
-        test.labels.account_id[known],
-        samples=samples,
-        seed=seed,
-    )
+    probability = head.probabilities(test.matrix[known])[:, column]
+    accounts = test.labels.account_id[known]
+    found = refusal_report(refused[known], probability, label[known], accounts, samples=samples, seed=seed)
     telling = int((region.weight > 0).sum())
     moved = min(_STRANGE_FEATURES, telling)
     strangers = test.matrix[:: max(1, len(test.matrix) // _STRANGERS)]
@@ -107,6 +117,10 @@ def support_report(
             "refused_share": round(float((region.outside(strange) > region.limit).mean()), 6),
         }
     found["limit"] = round(region.limit, 6)
+    found["reasons"] = reasons_report(
+        rules, test.matrix[known], probability, label[known], accounts, samples=samples, seed=seed
+    )
+    found["spoiled"] = spoiled_report(rules, test.matrix, seed=seed)
     return found
 
 
@@ -139,8 +153,8 @@ def long_report(
     at_risk = days >= starts
     new = (labels.observed_days[head.name][:, None] >= ends) & (reach[:, None] < ends)
     periods = PersonPeriods.of(at_risk, at_risk & (days < ends), new)
-    margin = np.asarray(head.boosters[-1].predict(rows.matrix, raw_score=True), dtype=np.float64)
-    piece = 1.0 - (1.0 - interval.hazard(margin)) ** (1.0 / interval.pieces)
+    log_odds = head.log_odds(rows.matrix)[:, -1]
+    piece = 1.0 - (1.0 - interval.hazard(log_odds)) ** (1.0 / interval.pieces)
     due, seen = periods.weight * piece[periods.rows], periods.weight * periods.event
     test = reach <= 0
     found: dict[str, Any] = {

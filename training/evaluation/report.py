@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.table import Table
 
 from training.evaluation import metrics
@@ -23,7 +24,6 @@ from training.evaluation.reliability import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from training.evaluation.thresholds import Threshold
@@ -68,7 +68,8 @@ def evaluate(rows: HeldOutRows, *, samples: int, seed: int) -> dict[str, Any]:
         seed: Its seed.
 
     Returns:
-        JSON-able: `rows`, `accounts`, `events`, `threshold`, `models` (name to `note` and `metrics`), `roc_auc_gain`
+        JSON-able: `rows`, `accounts`, `events`, `threshold`, `models` (name to `note` and `metrics`; precision, recall
+        and F1 of a baseline are those of as many alerts as ours), `roc_auc_gain`
         (ours minus each baseline's on the same resamples), `curves` (see `training.evaluation.curves`), `calibration`
         and `score_bands` (see `training.evaluation.reliability` and `.brier`), and with decisions `policies`,
         `targets` and `segments` (see `training.evaluation.decisions`).
@@ -130,7 +131,7 @@ def _auc_gain(
 def _figures(
     bootstrap: AccountBootstrap, rows: HeldOutRows, probability: NDArray[np.float64], *, ours: bool
 ) -> dict[str, Estimate]:
-    label, threshold = rows.label, rows.threshold.value
+    label = rows.label
     found = {
         "roc_auc": bootstrap.estimate(lambda weight: metrics.roc_auc(label, probability, weight)),
         "average_precision": bootstrap.estimate(
@@ -145,10 +146,24 @@ def _figures(
             lambda weight: metrics.calibration_in_the_large(label, probability, weight)
         ),
     }
-    if ours:
-        flags = flagging(bootstrap, label, probability >= threshold)
-        found |= {name: flags[name] for name in ("precision", "recall", "f1")}
-    return found
+    flagged = rows.probabilities[OURS] >= rows.threshold.value
+    flags = flagging(bootstrap, label, flagged if ours else highest(probability, int(flagged.sum())))
+    return found | {name: flags[name] for name in ("precision", "recall", "f1")}
+
+
+def highest(score: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return the chance of each row to be among the *count* highest, shape (n,), ties broken at random.
+
+    So a baseline is judged by as many alerts as we raise, and one that gives every row the same probability by alerts
+    at random.
+    """
+    order = np.argsort(-score, kind="stable")
+    _, of_row, ties = np.unique(-score[order], return_inverse=True, return_counts=True)
+    before = np.cumsum(ties) - ties
+    share = np.clip((count - before) / ties, 0.0, 1.0)
+    chance = np.empty(len(score))
+    chance[order] = share[of_row]
+    return chance
 
 
 def evaluation_table(report: Mapping[str, Any]) -> Table:

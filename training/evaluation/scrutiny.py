@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.evaluation.fairness import parity_gaps
+from training.evaluation.fairness import parity_gaps, unmeasured
 from training.evaluation.robustness import RobustnessRows, robustness
 from training.evaluation.slices import JudgedRows, slice_columns, slice_report
-from training.limits import Limits
+from training.limits import load_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from serving.bundle.manifest import Encoding
     from training.dataset import PartRows
     from training.heads.hazard import HazardHead
+    from training.limits import Limits
 
 
 def scrutinise(
@@ -47,10 +48,11 @@ def scrutinise(
         limits: What gaps are held against; the default file's values if None.
 
     Returns:
-        JSON-able: `{"slices": {head: {"horizon", "threshold", "overall", "columns", "gaps"}}, "robustness": {head:
-        {"horizon", "roc_auc", "missing_views", "noise"}}}`; see `slice_report`, `Gap.as_dict` and `robustness`.
+        JSON-able: `{"slices": {head: {"horizon", "threshold", "overall", "columns", "gaps", "not_measured"}},
+        "robustness": {head: {"horizon", "roc_auc", "missing_views", "noise"}}}`; see `slice_report`, `Gap.as_dict`,
+        `unmeasured` and `robustness`.
     """
-    limits = limits or Limits()
+    limits = limits or load_limits()
     found: dict[str, Any] = {"slices": {}, "robustness": {}}
     for head in heads:
         days = horizon_days if horizon_days in head.horizons_days else head.horizons_days[-1]
@@ -63,11 +65,12 @@ def scrutinise(
             threshold=thresholds[head.name][f"{days}d"],
             columns=slice_columns(matrix, contract, encodings),
         )
-        gaps = parity_gaps(rows, limits, samples=samples, seed=seed)
+        gaps = parity_gaps(rows, limits, samples=samples, seed=seed, heads=len(heads))
         found["slices"][head.name] = {
             "horizon": f"{days}d",
             **slice_report(rows, limits.slices, samples=samples, seed=seed),
             "gaps": [gap.as_dict() for gap in gaps],
+            "not_measured": unmeasured(rows.columns, gaps, limits),
         }
 
         def predict(

@@ -1,7 +1,8 @@
 """Thresholds per segment: a segment's own where validation has enough of its events, else the overall one.
 
 On test rows they are judged beside the overall threshold, segment by segment and all together, so that one sees
-whether they are worth having. What is shipped is the overall threshold.
+whether they are worth having. What is shipped is the overall threshold: nothing in serving flags by segment, and one
+probability means the same in every segment as long as the head is calibrated there.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def choose_segment_thresholds(
     *,
     overall: Threshold,
     stakes: Stakes | None = None,
+    account_id: NDArray[np.object_] | None = None,
 ) -> tuple[SegmentThreshold, ...]:
     """Choose a threshold a segment on validation rows, by the policy's own mode.
 
@@ -72,6 +74,7 @@ def choose_segment_thresholds(
         policy: Mode, targets and the fewest events of a segment.
         overall: What holds where a segment has too few events, or reaches nothing by itself.
         stakes: What flagging costs and brings.
+        account_id: Shape (n,): whose rows they are; see `choose_threshold`.
     """
     found = []
     for code, name in enumerate(segments.names):
@@ -79,7 +82,13 @@ def choose_segment_thresholds(
         own: Threshold | None = None
         if label[here].sum() >= policy.min_segment_events:
             part = None if stakes is None else Stakes(stakes.benefit[here], stakes.cost)
-            own = choose_threshold(label[here], probability[here], policy, stakes=part)
+            own = choose_threshold(
+                label[here],
+                probability[here],
+                policy,
+                stakes=part,
+                account_id=None if account_id is None else account_id[here],
+            )
         found.append(SegmentThreshold(name, own or overall, "own" if own else "overall"))
     return tuple(found)
 
@@ -98,9 +107,11 @@ def segment_report(
     """Return what segments and their thresholds come to on test rows; JSON-able.
 
     Returns:
-        `feature`; `segments`: per name `rows`, `events`, `threshold`, `source`, and where there are enough events
-        `own` and `overall` (figures of flagging by either threshold), `calibration_ratio` (mean probability over event
-        rate) and the calibration errors; `all_rows`: figures over all rows with each segment's threshold.
+        `feature`; `segments`: per name `rows`, `accounts`, `events`, `few_events`, `threshold`, `source`, `overall`
+        (figures of flagging by the overall threshold, which is shipped; wide where events are few, absent without
+        rows), `own` (by the segment's own, if it has one), and where there are enough events `calibration_ratio` (mean
+        probability over event rate) and the calibration errors; `all_rows`: figures over all rows with each segment's
+        threshold.
     """
     limit = np.full(len(label), overall.value)
     entries: dict[str, Any] = {}
@@ -110,15 +121,18 @@ def segment_report(
         events = int(label[here].sum())
         entry: dict[str, Any] = {
             "rows": int(here.sum()),
+            "accounts": bootstrap.accounts(here),
             "events": events,
+            "few_events": events < policy.min_segment_events,
             "threshold": one.threshold.value,
             "rule": one.threshold.rule,
             "source": one.source,
         }
-        if events >= policy.min_segment_events:
+        if here.any():
             entry["overall"] = _flags(bootstrap, label, probability >= overall.value, mrr, here)
             if one.source == "own":
                 entry["own"] = _flags(bootstrap, label, probability >= one.threshold.value, mrr, here)
+        if not entry["few_events"]:
             entry |= _calibration(bootstrap, label, probability, here)
         entries[one.segment] = entry
     return {

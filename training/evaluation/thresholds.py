@@ -1,5 +1,10 @@
 """Choosing a decision threshold on validation rows: by precision, recall, F1 or value, and honest when it can't be had.
 
+Where a precision or a recall is promised with confidence, each account counts once, however many rows it has: rows of
+one account resemble one another, at worst they are one observation made several times. So the Clopper-Pearson bound is
+that of the share among rows, had by as many independent accounts as stand behind it (an effective sample size, as in
+Korn and Graubard 1998, at the largest design effect).
+
 What a threshold comes to on test rows is `training.evaluation.flagging`'s to say.
 """
 
@@ -67,8 +72,10 @@ class _Candidates:
         value: Shape (m,), falling.
         hits: Shape (m,), events flagged.
         flagged: Shape (m,), rows flagged.
+        flagged_accounts: Shape (m,), accounts that these rows belong to.
         enough: Shape (m,), whether it flags at least `min_alerts` rows.
         events: Events in all rows.
+        event_accounts: Accounts that these belong to.
         order: Shape (n,), rows by falling probability.
         last: Shape (n,), whether a row in that order is the last of its tie.
     """
@@ -76,23 +83,40 @@ class _Candidates:
     value: NDArray[np.float64]
     hits: NDArray[np.float64]
     flagged: NDArray[np.float64]
+    flagged_accounts: NDArray[np.float64]
     enough: NDArray[np.bool_]
     events: float
+    event_accounts: float
     order: NDArray[np.intp]
     last: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, label: NDArray[np.float64], probability: NDArray[np.float64], min_alerts: int) -> _Candidates:
+    def of(
+        cls,
+        label: NDArray[np.float64],
+        probability: NDArray[np.float64],
+        min_alerts: int,
+        account_id: NDArray[np.object_] | None,
+    ) -> _Candidates:
+        codes = (
+            np.arange(len(label))
+            if account_id is None
+            else np.unique(account_id.astype(str), return_inverse=True)[1]
+        )
         order = np.argsort(-probability, kind="stable")
         ordered = probability[order]
         last = np.concatenate((ordered[1:] != ordered[:-1], [True]))
         flagged = np.arange(1, len(label) + 1, dtype=np.float64)[last]
+        new = np.zeros(len(label))
+        new[np.unique(codes[order], return_index=True)[1]] = 1.0
         return cls(
             value=ordered[last],
             hits=np.cumsum(label[order])[last],
             flagged=flagged,
+            flagged_accounts=np.cumsum(new)[last],
             enough=flagged >= min(min_alerts, len(label)),
             events=float(label.sum()),
+            event_accounts=float(len(np.unique(codes[label > 0]))),
             order=order,
             last=last,
         )
@@ -118,6 +142,7 @@ def choose_threshold(
     *,
     mode: ThresholdMode | None = None,
     stakes: Stakes | None = None,
+    account_id: NDArray[np.object_] | None = None,
 ) -> Threshold:
     """Choose the threshold that *mode* asks for; where its target can't be reached, the one of the largest F1.
 
@@ -127,12 +152,14 @@ def choose_threshold(
         policy: Targets, confidence and the fewest rows that a threshold must flag.
         mode: The rule; that of the policy if None.
         stakes: What flagging costs and brings, for the mode `value`; without them that mode falls back to F1.
+        account_id: Shape (n,): whose rows they are, each counted once where a share is promised with confidence;
+            without it each row counts.
     """
     if not label.any():
         return Threshold(
             FLAGS_NOBODY, "none", "validation holds no event, so no threshold can be judged; 1.0 flags nobody"
         )
-    found = _Candidates.of(label, probability, policy.min_alerts)
+    found = _Candidates.of(label, probability, policy.min_alerts, account_id)
     match mode or policy.mode:
         case "precision_first":
             return _precision_first(found, policy)
@@ -142,14 +169,18 @@ def choose_threshold(
             return _most_valuable(found, stakes.gained(label))
         case "value":
             return _largest_f1(
-                found, "max_f1", "the data has no MRR, so no threshold can be valued; this one"
+                found,
+                "max_f1",
+                "the data has no MRR, so no threshold can be valued; "
+                "this one has the largest F1 ({f1:.2f}) on validation",
             )
         case "f1":
             return _largest_f1(found, "f1", "it has the largest F1 ({f1:.2f}) on validation")
 
 
 def _precision_first(found: _Candidates, policy: ThresholdPolicy) -> Threshold:
-    low = clopper_pearson_low(found.hits, found.flagged, policy.confidence)
+    precision = found.hits / found.flagged
+    low = clopper_pearson_low(precision * found.flagged_accounts, found.flagged_accounts, policy.confidence)
     reached = np.flatnonzero(found.enough & (low >= policy.target_precision))
     if not len(reached):
         return _largest_f1(
@@ -162,20 +193,22 @@ def _precision_first(found: _Candidates, policy: ThresholdPolicy) -> Threshold:
     return Threshold(
         float(found.value[best]),
         "precision_first",
-        f"precision on validation is {found.hits[best] / found.flagged[best]:.0%}, with {policy.confidence:.0%} "
-        f"confidence at least {low[best]:.0%} (target {policy.target_precision:.0%})",
+        f"precision on validation is {precision[best]:.0%}, with {policy.confidence:.0%} confidence at least "
+        f"{low[best]:.0%} (target {policy.target_precision:.0%}), by {found.flagged_accounts[best]:.0f} accounts",
     )
 
 
 def _recall_first(found: _Candidates, policy: ThresholdPolicy) -> Threshold:
-    low = clopper_pearson_low(found.hits, np.full_like(found.hits, found.events), policy.confidence)
+    accounts = np.full_like(found.hits, found.event_accounts)
+    low = clopper_pearson_low(found.hits / found.events * accounts, accounts, policy.confidence)
     reached = np.flatnonzero(found.enough & (low >= policy.target_recall))
     if not len(reached):
         return _largest_f1(
             found,
             "max_f1",
-            f"with {found.events:.0f} events no threshold surely reaches {policy.target_recall:.0%} recall on "
-            "validation; this one has the largest F1 ({f1:.2f}) there",
+            f"with events of {found.event_accounts:.0f} accounts no threshold surely reaches "
+            f"{policy.target_recall:.0%} recall on validation; "
+            "this one has the largest F1 ({f1:.2f}) there",
         )
     best = int(reached[0])
     return Threshold(
@@ -189,7 +222,8 @@ def _recall_first(found: _Candidates, policy: ThresholdPolicy) -> Threshold:
 
 def _largest_f1(found: _Candidates, rule: Literal["f1", "max_f1"], sentence: str) -> Threshold:
     best = int(np.argmax(found.f1))
-    return Threshold(float(found.value[best]), rule, sentence.format(f1=found.f1[best]))
+    said = f"{sentence.format(f1=found.f1[best])}, and flags {found.flagged[best] / len(found.order):.0%} of its rows"
+    return Threshold(float(found.value[best]), rule, said)
 
 
 def _most_valuable(found: _Candidates, gained: NDArray[np.float64]) -> Threshold:

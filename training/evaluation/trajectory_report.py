@@ -1,4 +1,9 @@
-"""What is said of the trajectory head: log loss against class shares, class AUCs, and reliability."""
+"""What is said of the trajectory head: log loss against class shares, and of each class its AUC and calibration.
+
+Calibration is told class by class (each against the rest): a curve, and the mean distance of said and seen over ten
+groups of equal size, plain and with what noise alone adds taken off, as for the other heads. The intervals of that
+distance hold over all classes together.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import numpy as np
 
 from training.evaluation import metrics
 from training.evaluation.bootstrap import AccountBootstrap
+from training.evaluation.reliability import calibration_error, equal_count_bins, reliability_curve
 from training.labels_trajectory import CLASSES
 
 if TYPE_CHECKING:
@@ -39,6 +45,7 @@ def trajectory_report(
         seed: Their seed.
     """
     bootstrap = AccountBootstrap(account_id, samples=samples, seed=seed)
+    together = AccountBootstrap(account_id, samples=samples, seed=seed, comparisons=len(CLASSES))
     codes = label.astype(np.intp)
     ours = -np.log(np.maximum(probability[np.arange(len(codes)), codes], _TINY))
     base = -np.log(np.maximum(class_shares[codes], _TINY))
@@ -54,12 +61,30 @@ def trajectory_report(
         "log_loss_of_class_shares": bootstrap.estimate(mean(base)).as_dict(),
         "log_loss_gain": bootstrap.estimate(mean(base - ours)).as_dict(),
         "classes": {
-            name: {
-                "roc_auc": bootstrap.estimate(_auc(codes == code, probability[:, code])).as_dict(),
-                "reliability": _reliability(codes == code, probability[:, code]),
-            }
+            name: _class_report(bootstrap, together, account_id, codes == code, probability[:, code])
             for code, name in enumerate(CLASSES)
         },
+    }
+
+
+def _class_report(
+    bootstrap: AccountBootstrap,
+    together: AccountBootstrap,
+    account_id: NDArray[np.object_],
+    happened: NDArray[np.bool_],
+    probability: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Return AUC, mean said and seen, calibration error with intervals, and the curve of one class."""
+    label = happened.astype(np.float64)
+    error = calibration_error(together, label, probability, equal_count_bins(probability))
+    return {
+        "roc_auc": bootstrap.estimate(_auc(happened, probability)).as_dict(),
+        "said": round(float(probability.mean()), 6),
+        "seen": round(float(label.mean()), 6),
+        **{name: estimate.as_dict() for name, estimate in error.items()},
+        "reliability": reliability_curve(
+            account_id, label, probability, equal_count_bins(probability, GROUPS)
+        ),
     }
 
 
@@ -67,15 +92,3 @@ def _auc(
     happened: NDArray[np.bool_], probability: NDArray[np.float64]
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     return lambda weight: metrics.roc_auc(happened.astype(np.float64), probability, weight)
-
-
-def _reliability(happened: NDArray[np.bool_], probability: NDArray[np.float64]) -> list[dict[str, float]]:
-    groups = np.array_split(np.argsort(probability, kind="stable"), min(GROUPS, max(1, len(probability))))
-    return [
-        {
-            "predicted": round(float(probability[rows].mean()), 6),
-            "observed": round(float(happened[rows].mean()), 6),
-        }
-        for rows in groups
-        if len(rows)
-    ]

@@ -21,6 +21,7 @@ from training.evaluation.ceilings import TruthRows, ceiling
 from training.evaluation.coverage import coverage_of_truth
 from training.evaluation.segments import mrr_of
 from training.evaluation.thresholds import Threshold
+from training.evaluation.told_truth import truth_that_features_tell
 from training.labels import read_labels
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from training.trained import TrainedModels
 
 HAZARDS = "hazards"
+
+
+class NoMonthEndError(DatasetError):
+    """A part of the time split holds no day at which the truth is known and labels are too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +97,19 @@ def judge_against_truth(
 
     Returns:
         JSON-able, for `metrics["ceilings"]`: head to horizon (`90d`) to what `training.evaluation.ceilings.ceiling`
-        gives. Horizons whose truth is not known are left out.
+        gives. Horizons whose truth is not known are left out. Where a part holds no month end whose labels are known,
+        `left_out` alone, with the reason: a small world is trained all the same.
 
     Raises:
-        DatasetError: There is no truth, or none within the test part.
+        DatasetError: There is no truth.
     """
     known = read_truth(truth)
     window = trained.window
-    validation = _part(data, store, trained, known, window.validation[0], window.test[0])
-    test = _part(data, store, trained, known, window.test[0], window.label_end)
+    try:
+        validation = _part(data, store, trained, known, window.validation[0], window.test[0])
+        test = _part(data, store, trained, known, window.test[0], window.label_end)
+    except NoMonthEndError as error:
+        return {"left_out": str(error)}
     columns = [Column(feature.name) for feature in trained.contract.model_features]
     policy = trained.definitions.thresholds
     found: dict[str, Any] = {}
@@ -132,6 +141,10 @@ def judge_against_truth(
                 low, high = (end[:, index] for end in sure.interval(test.matrix))
                 true = test.truth[f"{head.name}_probability_{horizon}d"].to_numpy(dtype=np.float64)
                 judged[f"{horizon}d"]["interval_holds_truth"] = round(coverage_of_truth(true, low, high), 6)
+                told = truth_that_features_tell(test.matrix, true, test.labels.account_id, seed=trained.seed)
+                judged[f"{horizon}d"]["interval_holds_told_truth"] = round(
+                    coverage_of_truth(told, low, high), 6
+                )
         found[head.name] = judged
     return found
 
@@ -152,7 +165,9 @@ def _part(
         if first <= day and day + dt.timedelta(days=horizon) <= known_by
     ]
     if not days:
-        raise DatasetError(f"the truth has no month end from {first} on whose labels are known by {known_by}")
+        raise NoMonthEndError(
+            f"the truth has no month end from {first} on whose labels are known by {known_by}"
+        )
     labels = read_labels(data, days, trained.definitions).known_by(known_by, trained.definitions)
     frame = historical_features(store, labels, trained.contract)
     matrix = encode(frame, trained.contract.model_features, trained.encodings)

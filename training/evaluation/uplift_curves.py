@@ -165,23 +165,40 @@ def qini_coefficient(
     return np.asarray(_area(qini, curve.share) - 0.5 * qini[:, -1], dtype=np.float64)
 
 
-def qini_points(rows: UpliftRows, score: NDArray[np.float64], points: int = 21) -> dict[str, Any]:
+def qini_points(
+    rows: UpliftRows,
+    score: NDArray[np.float64],
+    points: int = 21,
+    bootstrap: AccountBootstrap | None = None,
+) -> dict[str, Any]:
     """Return Radcliffe's Qini curve at *points* even shares, for a drawing: `x`, `y` and labels.
 
     Args:
         rows: n draws.
         score: Shape (n,), higher means treat first.
         points: How many, both ends included.
+        bootstrap: Resamples of the accounts of *rows*; with them, `low` and `high` hold the interval at every share.
     """
-    curve = Curve.of(rows, score)
     shares = np.linspace(0.0, 1.0, points)
-    return {
+
+    def heights(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        curve = Curve.of(rows, score, weight)
+        return np.array(
+            [np.interp(shares, share, qini) for share, qini in zip(curve.share, curve.qini(), strict=True)]
+        )
+
+    found: dict[str, Any] = {
         "x": np.round(shares, 4).tolist(),
-        "y": np.round(np.interp(shares, curve.share[0], curve.qini()[0]), 6).tolist(),
+        "y": np.round(heights(np.ones((1, len(score))))[0], 6).tolist(),
         "x_label": "share acted on, best first",
         "y_label": "gain an account",
         "caption": "Gain in the outcome an account as more are acted on; the dashed line is a random order.",
     }
+    if bootstrap is not None:
+        low, high = bootstrap.band(heights)
+        found |= {"low": np.round(low, 6).tolist(), "high": np.round(high, 6).tolist()}
+        found["caption"] += " The band holds 95 % of resamples of accounts at each share."
+    return found
 
 
 def uplift_at(

@@ -44,24 +44,42 @@ def quadrant_chances(baseline: NDArray[np.float64], effect: NDArray[np.float64])
 
 
 def quadrant_shares(
-    baseline: NDArray[np.float64], effect: NDArray[np.float64], bootstrap: AccountBootstrap
+    baseline: NDArray[np.float64],
+    effect: NDArray[np.float64],
+    bootstrap: AccountBootstrap,
+    *,
+    error: NDArray[np.float64] | None = None,
+    seed: int = 7,
 ) -> dict[Quadrant, Estimate]:
     """Return the expected share of each quadrant, with account-bootstrap intervals.
 
-    The intervals hold the chance of having met these accounts, not the error of the estimates.
+    The intervals hold the chance of having met these accounts and the error of the estimated effects: with every
+    resample all effects move together by one normal draw of their standard errors, as they do where an average is
+    wrong. Left as they are: the baseline, and how far single accounts stand from what is estimated of them.
 
     Args:
         baseline: Shape (n,), chance of the good outcome without the action.
         effect: Shape (n,), what the action adds to it.
         bootstrap: Resamples of the accounts of the n rows.
+        error: Shape (n,), standard error of the estimated effects; none if None.
+        seed: Seed of the draws of that error.
     """
-    chances = quadrant_chances(baseline, effect)
-    return {
-        name: bootstrap.estimate(
-            lambda weight, column=chances[:, index]: weight @ column / weight.sum(axis=1)  # type: ignore[misc]
+    moved = np.zeros(len(effect)) if error is None else error
+    whole = quadrant_chances(baseline, effect)
+    generator = np.random.default_rng(seed)
+
+    def shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack(
+            [
+                weight
+                @ quadrant_chances(baseline, effect + generator.standard_normal() * moved)
+                / weight.sum()
+                for weight in weights
+            ]
         )
-        for index, name in enumerate(QUADRANTS)
-    }
+
+    drawn = np.vstack([whole.mean(axis=0)[None, :], bootstrap.draws(shares)])
+    return {name: bootstrap.summarise(drawn[:, index]) for index, name in enumerate(QUADRANTS)}
 
 
 def assign(

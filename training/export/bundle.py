@@ -9,6 +9,7 @@ import datetime as dt
 import math
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,10 +20,12 @@ from serving.bundle.manifest import (
     GRAPH_FILE,
     MANIFEST_FILE,
     Calibration,
+    ContributionsBase,
     Head,
     Manifest,
     Parity,
     Provenance,
+    hash_of,
 )
 from training.card.facts import card_facts
 from training.card.render import render_html, render_markdown
@@ -34,11 +37,13 @@ from training.export.outlook_manifest import interval_fields, outlook_fields
 from training.export.outlook_parity import OUTLOOK_SHARE, check_outlook_parity
 from training.export.outlook_parity import TOLERANCE as OUTLOOK_TOLERANCE
 from training.export.parity import ROWS, check_parity, measure_fidelity
+from training.stages import with_stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from training.export.contributions import Fidelity
+    from training.export.interval_weights import Base
     from training.trained import TrainedModels
 
 MODEL_NAME = "keepgrow"
@@ -86,6 +91,7 @@ def export_bundle(
         UnsupportedTreeError: A booster has something that the graph can't say.
         ExportError: The trained models don't fit their contract.
     """
+    began, processor_began = time.perf_counter(), time.process_time()
     if trained_at.tzinfo is None:
         raise ExportError(f"trained_at {trained_at!r} has no time zone")
     names = [feature.name for feature in trained.contract.model_features]
@@ -101,13 +107,17 @@ def export_bundle(
     }
     further["largest"] = check_outlook_parity(data, trained, rows=further["rows"])
     told = {"explanations": fidelity.to_dict(), **({"outlook_parity": further} if further["largest"] else {})}
-    manifest = _manifest(trained, told, parity, trained_at, code if code is not None else code_version())
-    facts = card_facts(manifest)
+    version = code if code is not None else code_version()
+    manifest = _manifest(trained, told, parity, trained_at, version, graph.base).model_copy(
+        update={"graph_hash": hash_of(data)}
+    )
+    if trained.cost is not None:
+        spent = (time.perf_counter() - began, time.process_time() - processor_began)
+        manifest = manifest.model_copy(update={"cost": with_stage(trained.cost, "export", *spent)})
     files = {
         GRAPH_FILE: data,
         MANIFEST_FILE: manifest.model_dump_json(indent=2).encode(),
-        CARD_FILE: render_html(facts).encode(),
-        CARD_TEXT_FILE: render_markdown(facts).encode(),
+        **_card(manifest),
     }
     for head in trained.heads:
         for days, booster in zip(head.horizons_days, head.boosters, strict=True):
@@ -169,7 +179,7 @@ def store_bundle(exported: ExportedBundle, store: Path | None = None) -> str:
             _model_store=models,
         ) as model:
             target = models._path / model.tag.path()  # noqa: SLF001 -- where BentoML will put it
-            for name, content in exported.files.items():
+            for name, content in {**exported.files, **_card(exported.manifest, str(model.tag))}.items():
                 file = model._path / name  # noqa: SLF001 -- `path_of` returns the same as a string
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
@@ -180,6 +190,12 @@ def store_bundle(exported: ExportedBundle, store: Path | None = None) -> str:
             shutil.rmtree(target, ignore_errors=True)
         raise
     return tag
+
+
+def _card(manifest: Manifest, tag: str | None = None) -> dict[str, bytes]:
+    """Return both renderings of the card by file; it names the bundle once the store has given it a *tag*."""
+    facts = card_facts(manifest, tag=tag)
+    return {CARD_FILE: render_html(facts).encode(), CARD_TEXT_FILE: render_markdown(facts).encode()}
 
 
 def _graph_and_fidelity(trained: TrainedModels, names: list[str]) -> tuple[BundleGraph, Fidelity]:
@@ -208,9 +224,15 @@ def _graph_and_fidelity(trained: TrainedModels, names: list[str]) -> tuple[Bundl
 
 
 def _manifest(
-    trained: TrainedModels, told: dict[str, Any], parity: Parity, trained_at: dt.datetime, code: str
+    trained: TrainedModels,
+    told: dict[str, Any],
+    parity: Parity,
+    trained_at: dt.datetime,
+    code: str,
+    base: Base,
 ) -> Manifest:
     definitions = trained.definitions
+    contributions_base = ContributionsBase(log_odds=base.log_odds, probability=base.probability)
     return Manifest(
         input_name=INPUT_NAME,
         contract=trained.contract,
@@ -228,10 +250,15 @@ def _manifest(
                     if math.isfinite(threshold)
                 },
                 calibrations=tuple(
-                    Calibration(slope=platt.slope, intercept=platt.intercept) for platt in head.calibrations
+                    Calibration(slope=platt.slope, intercept=platt.intercept, offsets=platt.offsets)
+                    for platt in head.calibrations
                 ),
+                segment_feature=None
+                if head.segment_column is None
+                else trained.contract.model_features[head.segment_column].name,
                 contributions_output=contributions_output(head.name) if head.name == SCORE_HEAD else None,
                 contributions_method=METHOD if head.name == SCORE_HEAD else None,
+                contributions_base=contributions_base if head.name == SCORE_HEAD else None,
                 **interval_fields(trained.outlook, head.name),
             )
             for head in trained.heads
@@ -251,7 +278,10 @@ def _manifest(
             trained_at=trained_at.astimezone(dt.UTC),
             seed=trained.seed,
             libraries=library_versions(),
+            configuration_hash=trained.configuration_hash,
         ),
+        null_views=trained.null_views,
+        currency=trained.currency,
         **outlook_fields(trained.outlook),
     )
 

@@ -7,11 +7,9 @@ the leaf has the same sum: looking up the leaf's mean keeps sums exact and costs
 over subsets. A leaf that no background row reaches gets path contributions instead (Saabas 2014: each split
 on the way down gets the change of the expected value there); their sum is `f_t - E[f_t]` too.
 
-For a head the contributions are to the log-odds of the probability P of the event by the scored horizon,
-`P = 1 - prod_k(1 - h_k)`, with `h_k = sigmoid(a_k m_k + b_k)` the hazard of interval k and m_k its booster's
-margin. By the chain rule `d logit(P) / d m_k = a_k h_k / P`, so booster k's contributions are weighted by
-`a_k h_k / P` at the row's own prediction and summed: additive to first order, and exact when there is one
-interval.
+For a head the contributions are to the log-odds of the probability P of the event by the scored horizon. Each
+interval's contributions are weighted as `interval_weights` says, and summed: whatever the row, its contributions add
+up to `logit P - logit P0`, where P0 is the probability at the trees' expected values, the base.
 """
 
 from __future__ import annotations
@@ -29,7 +27,10 @@ if TYPE_CHECKING:
 
     from training.export.trees import Tree
 
-METHOD = "leaf-averaged TreeSHAP, weighted by the derivative of the log-odds by each interval's margin"
+METHOD = (
+    "leaf-averaged TreeSHAP, weighted by the slope of the log-odds over each interval's margin "
+    "from the base to the row"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,8 @@ class Fidelity:
         same_top_feature: Share of rows whose largest contribution (by magnitude) is of the same feature.
         same_top_signal: The same after contributions are added up by signal, as people see them.
         largest_sum_error: Largest gap between a row's summed contributions and the exact sum, in log-odds.
+        largest_additivity_error: Largest gap between the base plus a row's summed contributions and the log-odds of
+            its probability.
         leaves: Leaves that are explained.
         leaves_without_background: Those of them that had to use path contributions.
     """
@@ -132,6 +135,7 @@ class Fidelity:
     same_top_feature: float
     same_top_signal: float
     largest_sum_error: float
+    largest_additivity_error: float
     leaves: int
     leaves_without_background: int
 
@@ -145,6 +149,7 @@ def fidelity(
     exact: NDArray[np.float64],
     signals: Sequence[str],
     *,
+    expected_sums: NDArray[np.float64],
     background_rows: int,
     leaves: int,
     leaves_without_background: int,
@@ -155,11 +160,13 @@ def fidelity(
         looked_up: What the graph gives.
         exact: Exact TreeSHAP, weighted alike.
         signals: The signal of each feature.
+        expected_sums: Shape (rows,), the log-odds of each row's probability, less the base.
         background_rows: See `Fidelity`.
         leaves: See `Fidelity`.
         leaves_without_background: See `Fidelity`.
     """
     ours = np.asarray(looked_up, dtype=np.float64)
+    sums = ours.sum(axis=1)
     lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(exact, axis=1)
     dots = (ours * exact).sum(axis=1)
     told = lengths > 0  # a row on which no tree splits has nothing to point at
@@ -178,7 +185,8 @@ def fidelity(
         mean_cosine=float((dots[told] / lengths[told]).mean()) if told.any() else 1.0,
         same_top_feature=same_top(ours, exact),
         same_top_signal=same_top(ours @ groups, exact @ groups),
-        largest_sum_error=float(np.abs(ours.sum(axis=1) - exact.sum(axis=1)).max()) if len(ours) else 0.0,
+        largest_sum_error=float(np.abs(sums - exact.sum(axis=1)).max(initial=0.0)),
+        largest_additivity_error=float(np.abs(sums - expected_sums).max(initial=0.0)),
         leaves=leaves,
         leaves_without_background=leaves_without_background,
     )

@@ -50,14 +50,15 @@ def only_feature(tree: Tree) -> int | None:
     return columns.pop() if len(columns) == 1 else None
 
 
-def merge_trees(feature: int, forests: Sequence[Sequence[Tree]]) -> Curve:
+def merge_trees(feature: int, forests: Sequence[Sequence[Tree]], also: Sequence[Tree] = ()) -> Curve:
     """Return the curve that trees which split on *feature* alone add up to.
 
     Args:
         feature: Column of the feature.
-        forests: For each booster its trees that split on nothing else; some booster has one.
+        forests: For each booster its trees that split on nothing else; some booster has one, or *also* has.
+        also: Trees on that feature whose steps the curve shall tell apart, though no booster has them.
     """
-    every = [tree for trees in forests for tree in trees]
+    every = [*(tree for trees in forests for tree in trees), *also]
     thresholds = np.unique(np.concatenate([tree.threshold for tree in every]))
     # A step holds its upper threshold, the last one everything above; a missing value comes after them.
     points = np.concatenate([thresholds, [np.inf, np.nan]])

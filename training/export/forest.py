@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.export.curves import Curve, merge_trees, only_feature
+from training.export.curves import Curve, lookup_tree, merge_trees, only_feature
 from training.export.errors import ExportError
 from training.export.trees import Tree, read_trees
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import lightgbm as lgb
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class Forest:
     Attributes:
         boosters: The boosters.
         intervals: Which booster each interval of a head uses.
-        curves: One for each feature that some tree splits on alone, by column.
+        curves: One for each feature that some tree splits on alone, or whose segments are calibrated apart, by column.
         trees: All other trees; those of the first boosters come first.
         boosted_trees: Trees that the boosters have between them, before any were merged.
     """
@@ -92,20 +92,33 @@ def make_forest(heads: Sequence[HazardHead], n_features: int) -> Forest:
     return Forest(
         boosters=tuple(boosters),
         intervals=intervals,
-        curves=_curves(forests),
+        curves=_curves(forests, _segment_trees(heads)),
         trees=_shared(forests),
         boosted_trees=sum(map(len, forests)),
     )
 
 
-def _curves(forests: Sequence[Sequence[Tree]]) -> tuple[Curve, ...]:
-    by_feature: dict[int, list[list[Tree]]] = {}
+def _segment_trees(heads: Sequence[HazardHead]) -> dict[int, list[Tree]]:
+    """Return trees that tell apart the segments with an intercept of their own, by column."""
+    found: dict[int, list[Tree]] = {}
+    for head in heads:
+        if head.segment_column is not None:
+            count = max(len(calibration.offsets) for calibration in head.calibrations)
+            codes = np.arange(1.0, count + 1.0)
+            found.setdefault(head.segment_column, []).append(lookup_tree(head.segment_column, codes, 0.0))
+    return found
+
+
+def _curves(forests: Sequence[Sequence[Tree]], also: Mapping[int, Sequence[Tree]]) -> tuple[Curve, ...]:
+    by_feature: dict[int, list[list[Tree]]] = {feature: [[] for _ in forests] for feature in also}
     for booster, trees in enumerate(forests):
         for tree in trees:
             feature = only_feature(tree)
             if feature is not None:
                 by_feature.setdefault(feature, [[] for _ in forests])[booster].append(tree)
-    return tuple(merge_trees(feature, by_feature[feature]) for feature in sorted(by_feature))
+    return tuple(
+        merge_trees(feature, by_feature[feature], also.get(feature, ())) for feature in sorted(by_feature)
+    )
 
 
 def _shared(forests: Sequence[Sequence[Tree]]) -> tuple[SharedTree, ...]:

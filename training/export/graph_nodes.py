@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from training.export.errors import ExportError
 from training.export.graph_writer import GraphWriter, Output, pick_columns, split_columns
+from training.export.interval_weights import SMALLEST
 from training.export.trees import ensemble_arrays
 
 if TYPE_CHECKING:
@@ -19,17 +20,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from training.export.curves import Curve
     from training.export.forest import Forest
-    from training.heads.hazard import HazardHead
+    from training.export.interval_weights import Base
+    from training.heads.hazard import HazardHead, Platt
 
 EXPLAIN_NAME = "explain"
 LOG_ODDS = "log_odds"
 HAZARDS = "hazards"
 STEPS = "steps"
 LEAVES = "leaves"
-# P is zero only when every hazard underflows to zero (margins below -745); the weights h / P are then zero,
-# not NaN.
-SMALLEST_PROBABILITY = 1e-300
 
 
 def contributions_output(head: str) -> str:
@@ -56,6 +56,7 @@ def hazard_nodes(writer: GraphWriter, heads: Sequence[HazardHead], forest: Fores
         for head in heads
     ]
     boosters = [booster for booster, _ in columns]
+    of_head = [head for _ in heads[0].horizons_days for head in heads]
     slopes = np.array([platt.slope for _, platt in columns])
     _leaf_nodes(writer, forest, n_features)
     log_odds = writer.constant("intercepts", np.array([platt.intercept for _, platt in columns]))
@@ -63,7 +64,13 @@ def hazard_nodes(writer: GraphWriter, heads: Sequence[HazardHead], forest: Fores
         # Each step has a row of what it adds to each interval; the row before the first is of no curve.
         steps = [
             np.zeros((1, len(columns))),
-            *(curve.values[:, boosters] * slopes for curve in forest.curves),
+            *(
+                curve.values[:, boosters] * slopes
+                + np.column_stack(
+                    [_offsets(curve, head, platt) for head, (_, platt) in zip(of_head, columns, strict=True)]
+                )
+                for curve in forest.curves
+            ),
         ]
         writer.node("Gather", [writer.constant("step_values", np.concatenate(steps)), STEPS], "curve_values")
         over_curves = writer.constant("over_curves", np.array([1], dtype=np.int64))
@@ -78,6 +85,13 @@ def hazard_nodes(writer: GraphWriter, heads: Sequence[HazardHead], forest: Fores
         weights = writer.constant("tree_slopes", uses * slopes)
         writer.node("Gemm", ["tree_values", weights, log_odds], LOG_ODDS)
     writer.node("Sigmoid", [LOG_ODDS], HAZARDS)
+
+
+def _offsets(curve: Curve, head: HazardHead, calibration: Platt) -> NDArray[np.float64]:
+    """Return what segments of an own intercept add to one interval of *head* at each step of *curve*, shape (m,)."""
+    if curve.feature != head.segment_column:
+        return np.zeros(len(curve.points))
+    return calibration.offset(curve.points)
 
 
 def probability_nodes(writer: GraphWriter, heads: Sequence[HazardHead]) -> None:
@@ -136,9 +150,11 @@ def contribution_nodes(
     writer: GraphWriter,
     head: HazardHead,
     forest: Forest,
+    base: Base,
     *,
     table: NDArray[np.float64],
     hazards: Sequence[int],
+    width: int,
 ) -> None:
     """Write steps and leaves -> contributions of the first `len(hazards)` intervals, run if `explain` is true.
 
@@ -146,35 +162,37 @@ def contribution_nodes(
         writer: Where to.
         head: The head.
         forest: The trees of all heads.
+        base: What the contributions start from.
         table: Shape (leaves, features), the contributions of the trees that those intervals use.
         hazards: Columns of their hazards; the probability by the end of the last one is explained.
+        width: Columns of the hazards of all heads.
     """
     boosters = list(forest.intervals[head.name][: len(hazards)])
     slopes = np.array([platt.slope for platt in head.calibrations[: len(hazards)]])
     explain = GraphWriter()
-    tiny = explain.constant("smallest_probability", np.full((1, 1), SMALLEST_PROBABILITY))
-    shares = pick_columns(explain, HAZARDS, hazards, "scored_hazards")
-    probability = pick_columns(explain, head.name, [len(hazards) - 1], "explained_probability")
-    floor = explain.node("Max", [probability, tiny], "scored_probability")
-    explain.node("Div", [shares, floor], "interval_weights")
+    _weight_nodes(explain, head, base, hazards, width)
+    explain.node("Cast", ["interval_weights"], "interval_weights_float", to=TensorProto.FLOAT)
     parts = []
     if forest.curves:
-        steps = [(curve.values - curve.expected)[:, boosters] * slopes for curve in forest.curves]
+        explained_platts = head.calibrations[: len(hazards)]
+        steps = [
+            (curve.values - curve.expected)[:, boosters] * slopes
+            + np.column_stack([_offsets(curve, head, platt) for platt in explained_platts])
+            for curve in forest.curves
+        ]
         rows = np.concatenate([np.zeros((1, len(boosters))), *steps]).astype(np.float32)
         last = explain.constant("last_axis", np.array([2], dtype=np.int64))
-        explain.node("Cast", ["interval_weights"], "interval_weights_float", to=TensorProto.FLOAT)
         explain.node("Unsqueeze", ["interval_weights_float", last], "interval_weights_column")
         explain.node("Gather", [explain.constant("step_contributions", rows), STEPS], "curve_contributions")
         explain.node("MatMul", ["curve_contributions", "interval_weights_column"], "weighted_curves")
         parts.append(explain.node("Squeeze", ["weighted_curves", last], "explained_curves"))
     trees = forest.trees_of(boosters)
-    if trees:
+    if not parts or table.any():  # trees without a split have nothing to tell
         uses = np.array([one.uses[boosters] for one in trees])
-        weights = explain.constant("explained_tree_slopes", (uses * slopes).T)
-        explain.node("MatMul", ["interval_weights", weights], "tree_weights")
-        explain.node("Cast", ["tree_weights"], "tree_weights_float", to=TensorProto.FLOAT)
+        weights = explain.constant("explained_tree_slopes", (uses * slopes).T.astype(np.float32))
+        explain.node("MatMul", ["interval_weights_float", weights], "tree_weights")
         axis = explain.constant("axis_one", np.array([1], dtype=np.int64))
-        explain.node("Unsqueeze", ["tree_weights_float", axis], "tree_weights_row")
+        explain.node("Unsqueeze", ["tree_weights", axis], "tree_weights_row")
         explained = LEAVES
         if len(trees) < len(forest.trees):
             zero = explain.constant("first_tree", np.array([0], dtype=np.int64))
@@ -184,6 +202,45 @@ def contribution_nodes(
         explain.node("Gather", [contributions, explained], "tree_contributions")
         explain.node("MatMul", ["tree_weights_row", "tree_contributions"], "summed_contributions")
         parts.append(explain.node("Squeeze", ["summed_contributions", axis], "explained_trees_sum"))
-    explain.node("Sum", parts, "explained")
+    told = parts[0] if len(parts) == 1 else explain.node("Sum", parts, "explained")
     output = Output(contributions_output(head.name), "explained_accounts", table.shape[1], TensorProto.FLOAT)
-    writer.switched(EXPLAIN_NAME, explain, [("explained", output)])
+    writer.switched(EXPLAIN_NAME, explain, [(told, output)])
+
+
+def _weight_nodes(
+    writer: GraphWriter, head: HazardHead, base: Base, columns: Sequence[int], width: int
+) -> None:
+    """Write `LOG_ODDS`, `HAZARDS` and the head's probabilities -> `interval_weights`; see `interval_weights`.
+
+    One matrix makes all rises and runs, another one multiplies and divides them as logarithms: nodes cost more than
+    numbers, a microsecond each.
+
+    Args:
+        writer: Where to.
+        head: The head.
+        base: What the row is compared with.
+        columns: Of the explained intervals.
+        width: Columns of all intervals.
+    """
+    count, horizons = len(columns), len(head.horizons_days)
+    stayed = writer.node("Sub", [writer.constant("certainty", np.ones((1, 1))), HAZARDS], "stayed")
+    writer.node("Concat", [stayed, head.name], "chances", axis=1)
+    writer.node(
+        "Max", ["chances", writer.constant("least_chance", np.full((1, 1), SMALLEST))], "told_chances"
+    )
+    writer.node("Log", ["told_chances"], "log_chances")
+    writer.node("Concat", [LOG_ODDS, "log_chances"], "from_zero", axis=1)
+    moves = np.zeros((2 * width + horizons, 2 * count + 2))
+    powers = np.zeros((2 * count + 2, count))
+    for at, column in enumerate(columns):
+        moves[width + column, [at, 2 * count, 2 * count + 1]] = -1.0
+        moves[column, count + at] = 1.0
+        powers[[at, count + at, 2 * count, 2 * count + 1], at] = 1.0, -1.0, 1.0, -1.0
+    moves[2 * width + count - 1, 2 * count] = 1.0
+    names = [writer.constant("moves", moves), writer.constant("moves_of_base", base.moves)]
+    writer.node("Gemm", ["from_zero", *names], "from_base")
+    writer.node("Abs", ["from_base"], "far")
+    writer.node("Max", ["far", writer.constant("near", base.least_moves)], "told_far")
+    writer.node("Log", ["told_far"], "log_far")
+    writer.node("MatMul", ["log_far", writer.constant("powers", powers)], "log_weights")
+    writer.node("Exp", ["log_weights"], "interval_weights")

@@ -40,6 +40,7 @@ class GraphWriter:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.switches: list[str] = []
+        self.further_inputs: list[tuple[str, int]] = []
         self.outputs: list[Output] = []
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
@@ -52,17 +53,28 @@ class GraphWriter:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
+    def further_input(self, name: str, columns: int) -> str:
+        """Add an optional input of *columns* numbers a row, missing if it is not given, and return its name."""
+        self.constant(name, np.full((1, columns), np.nan))
+        self.further_inputs.append((name, columns))
+        return name
+
     def ensemble(
-        self, arrays: EnsembleArrays, leaf_weights: NDArray[np.float64], n_targets: int, output: str
+        self,
+        arrays: EnsembleArrays,
+        leaf_weights: NDArray[np.float64],
+        n_targets: int,
+        output: str,
+        source: str = INPUT_NAME,
     ) -> str:
-        """Add a `TreeEnsemble` over the features whose leaf i adds `leaf_weights[i]`; return its output's name."""
+        """Add a `TreeEnsemble` over *source* whose leaf i adds `leaf_weights[i]`; return its output's name."""
 
         def tensor(name: str, value: NDArray[Any]) -> onnx.TensorProto:
             return numpy_helper.from_array(value, f"{output}_{name}")
 
         return self.node(
             "TreeEnsemble",
-            [INPUT_NAME],
+            [source],
             output,
             domain="ai.onnx.ml",
             n_targets=n_targets,
@@ -127,6 +139,7 @@ class GraphWriter:
             [
                 tensor(INPUT_NAME, TensorProto.DOUBLE, ["accounts", len(features)]),
                 *(tensor(switch, TensorProto.BOOL, []) for switch in self.switches),
+                *(tensor(one, TensorProto.DOUBLE, [f"rows_of_{one}", k]) for one, k in self.further_inputs),
             ],
             [tensor(one.name, one.kind, [one.rows, one.columns]) for one in self.outputs],
             self.constants,

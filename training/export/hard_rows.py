@@ -45,12 +45,12 @@ def hard_rows(
     every special value.
 
     Args:
-        boosters: The boosters whose thresholds matter.
+        boosters: The boosters whose thresholds matter; one may read fewer columns than another, the first of them.
         background: Float64, shape (rows, features): ordinary rows to start from; may be empty.
         n_rows: How many rows are wanted; there are more if one feature has more thresholds than fit.
         rng: Source of randomness.
     """
-    n_features = boosters[0].num_feature()
+    n_features = max(booster.num_feature() for booster in boosters)
     base = background if len(background) else np.zeros((1, n_features))
     forests = [read_trees(booster) for booster in boosters]
     candidates = [_candidates(forests, feature) for feature in range(n_features)]
@@ -84,7 +84,8 @@ def _rows_at_splits(
     """Return up to *limit* rows that reach a split and stand on its threshold or right beside it."""
     rows, features, thresholds = [], [], []
     for booster, trees in zip(boosters, forests, strict=True):
-        leaves = np.asarray(booster.predict(base, pred_leaf=True), dtype=np.int64).reshape(len(base), -1)
+        known = base[:, : booster.num_feature()]
+        leaves = np.asarray(booster.predict(known, pred_leaf=True), dtype=np.int64).reshape(len(base), -1)
         for index, tree in enumerate(trees):
             if tree.n_leaves > 1:
                 rows.append(_row_through_each_split(tree, leaves[:, index], rng))

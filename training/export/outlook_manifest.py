@@ -17,11 +17,13 @@ from training.export.outlook_nodes import (
     AMOUNT_OUTPUT,
     EFFECT_ERRORS_OUTPUT,
     EFFECTS_OUTPUT,
+    HEALTH_INPUT,
     LONG_OUTPUT,
     TRAJECTORY_CLASSES,
     TRAJECTORY_OUTPUT,
 )
 from training.labels_trajectory import HORIZON_DAYS
+from training.outlook_values import is_moved
 from training.uncertainty.fit import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -51,7 +53,11 @@ def outlook_fields(outlook: Outlook) -> dict[str, Any]:
         fields["amount"] = AmountOutput(output=AMOUNT_OUTPUT)
     if outlook.trajectory is not None:
         fields["trajectory"] = TrajectoryOutput(
-            output=TRAJECTORY_OUTPUT, classes=TRAJECTORY_CLASSES, days=HORIZON_DAYS
+            output=TRAJECTORY_OUTPUT,
+            classes=TRAJECTORY_CLASSES,
+            days=HORIZON_DAYS,
+            input_name=HEALTH_INPUT if outlook.trajectory.inputs else None,
+            inputs=outlook.trajectory.inputs,
         )
     if outlook.effects is not None:
         fields["effects"] = _effects(outlook.effects)
@@ -70,7 +76,7 @@ def _effects(effects: EffectHeads) -> Effects:
                     "action": head.action,
                     "outcome": head.outcome,
                     "learner": head.learner,
-                    "basis": "uplift" if learnt else "prior",
+                    "basis": "uplift" if learnt else "blend" if is_moved(head) else "prior",
                     "draws": draws,
                 }
             )

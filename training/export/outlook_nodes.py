@@ -13,9 +13,9 @@ import numpy as np
 from training.export.curves import lookup_tree, merged
 from training.export.errors import ExportError
 from training.export.graph_nodes import LOG_ODDS, column_of
-from training.export.graph_writer import GraphWriter, Output, pick_columns
+from training.export.graph_writer import INPUT_NAME, GraphWriter, Output, pick_columns
 from training.export.trees import ensemble_arrays, read_trees
-from training.labels_trajectory import CLASSES
+from training.labels_trajectory import CLASSES, DECLINING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,8 @@ OUTLOOK_NAME = "outlook"
 LONG_OUTPUT = "upsell_long"
 AMOUNT_OUTPUT = "extra_mrr_ratio"
 TRAJECTORY_OUTPUT = "trajectory"
+HEALTH_INPUT = "health"
+"""What is known of health, read by the trajectory alone; optional, as only the outlook needs it."""
 EFFECTS_OUTPUT = "effects"
 EFFECT_ERRORS_OUTPUT = "effect_errors"
 TRAJECTORY_CLASSES = ("improving", "stable", "declining")
@@ -57,21 +59,30 @@ class Targets:
         self.count += 1
         return self.count - 1
 
-    def add_booster(self, plus: lgb.Booster, minus: lgb.Booster | None, name: str) -> int:
+    def add_booster(
+        self, plus: lgb.Booster, minus: lgb.Booster | None, name: str, *, further: int = 0
+    ) -> int:
         """Return a new column with the margin of *plus*, less that of *minus* if there is one.
+
+        Args:
+            plus: A booster.
+            minus: Another, or None.
+            name: For errors.
+            further: Columns that they read after the features.
 
         Raises:
             ExportError: A booster has another number of features, or no trees.
         """
-        trees = self._read(plus, name)
+        trees = self._read(plus, name, further)
         if minus is not None:
-            trees += [tree.scaled(-1.0) for tree in self._read(minus, name)]
+            trees += [tree.scaled(-1.0) for tree in self._read(minus, name, further)]
         return self.add(merged(trees))
 
-    def _read(self, booster: lgb.Booster, name: str) -> list[Tree]:
-        if booster.num_feature() != self.n_features:
+    def _read(self, booster: lgb.Booster, name: str, further: int) -> list[Tree]:
+        if booster.num_feature() != self.n_features + further:
             raise ExportError(
                 f"{name} was trained on {booster.num_feature()} features; the contract has {self.n_features}"
+                + (f" and {further} further inputs" if further else "")
             )
         found = list(read_trees(booster, name))
         if not found:
@@ -100,8 +111,9 @@ def outlook_nodes(
     margins = _Margins(inner)
     if outlook.amount is not None:
         outputs.append(_amount_nodes(inner, outlook.amount, targets, margins))
+    health: Sequence[str] = () if outlook.trajectory is None else outlook.trajectory.inputs
     if outlook.trajectory is not None:
-        outputs.append(_trajectory_nodes(inner, outlook.trajectory, targets, margins))
+        outputs.append(_trajectory_nodes(inner, outlook.trajectory, targets, margins, heads))
     if outlook.effects is not None:
         churn = next(head for head in heads if head.name == "churn")
         unit = pick_columns(inner, churn.name, [outlook.effects.unit_column(churn)], "churn_in_window")
@@ -110,11 +122,18 @@ def outlook_nodes(
         first = GraphWriter()
         arrays = ensemble_arrays(targets.trees, targets.columns)
         weights = np.concatenate([tree.leaf_value for tree in targets.trees])
-        first.ensemble(arrays, weights, targets.count, margins.name)
+        source = INPUT_NAME
+        if health:
+            source = _with_further_columns(
+                first, writer.further_input(HEALTH_INPUT, len(health)), len(health)
+            )
+        first.ensemble(arrays, weights, targets.count, margins.name, source)
         inner.nodes[:0] = first.nodes
+        inner.constants += first.constants
     writer.switched(OUTLOOK_NAME, inner, outputs)
     effects = 0 if outlook.effects is None else len(outlook.effects.heads)
-    return 8 * max(1, targets.count, effects), len(targets.trees)
+    wide = n_features + len(health) if health else 1
+    return 8 * max(wide, targets.count, effects), len(targets.trees)
 
 
 class _Margins:
@@ -136,11 +155,9 @@ def _long_nodes(
     """Write the last upsell interval's log-odds -> the probability by the long horizon, never below upsell's last."""
     number, head = next((number, head) for number, head in enumerate(heads) if head.name == "upsell")
     at = len(head.horizons_days) - 1
-    ours, theirs = interval.calibration, head.calibrations[at]
-    slope = ours.slope / theirs.slope
     pick_columns(writer, LOG_ODDS, [column_of(heads, number, at)], "last_upsell_log_odds")
-    scale = writer.constant("long_slope", np.array([[slope]]))
-    shift = writer.constant("long_intercept", np.array([[ours.intercept - slope * theirs.intercept]]))
+    scale = writer.constant("long_slope", np.array([[interval.calibration.slope]]))
+    shift = writer.constant("long_intercept", np.array([[interval.calibration.intercept]]))
     writer.node("Mul", ["last_upsell_log_odds", scale], "long_scaled")
     writer.node("Add", ["long_scaled", shift], "long_log_odds")
     # 1 - (1 - p)^pieces, with 1 - p as the sigmoid of the negative log-odds
@@ -173,11 +190,24 @@ def _amount_nodes(
     return writer.node("Max", ["extra", nothing], "extra_ratio"), Output(AMOUNT_OUTPUT, _ROWS, 1)
 
 
+def _with_further_columns(writer: GraphWriter, further: str, columns: int) -> str:
+    """Write the features with the *columns* of the input *further* after them; one row of it serves all accounts."""
+    writer.node("Shape", [INPUT_NAME], "outlook_accounts", start=0, end=1)
+    width = writer.constant(f"columns_of_{further}", np.array([columns], dtype=np.int64))
+    writer.node("Concat", ["outlook_accounts", width], f"shape_of_{further}", axis=0)
+    writer.node("Expand", [further, f"shape_of_{further}"], f"{further}_of_accounts")
+    return writer.node("Concat", [INPUT_NAME, f"{further}_of_accounts"], "outlook_features", axis=1)
+
+
 def _trajectory_nodes(
-    writer: GraphWriter, head: TrajectoryHead, targets: Targets, margins: _Margins
+    writer: GraphWriter,
+    head: TrajectoryHead,
+    targets: Targets,
+    margins: _Margins,
+    heads: Sequence[HazardHead],
 ) -> tuple[str, Output]:
     columns = [
-        targets.add_booster(booster, None, f"the trajectory booster of {name}")
+        targets.add_booster(booster, None, f"the trajectory booster of {name}", further=len(head.inputs))
         for name, booster in (("declining", head.declining), ("improving", head.improving))
     ]
     order = [CLASSES.index(name) for name in TRAJECTORY_CLASSES]
@@ -189,13 +219,22 @@ def _trajectory_nodes(
     ]
     writer.node("Gemm", names, "trajectory_logits")
     output = Output(TRAJECTORY_OUTPUT, _ROWS, len(order))
-    return writer.node("Softmax", ["trajectory_logits"], "trajectory_probabilities", axis=1), output
+    if head.churn_column is None:
+        return writer.node("Softmax", ["trajectory_logits"], "trajectory_probabilities", axis=1), output
+    writer.node("Softmax", ["trajectory_logits"], "trajectory_if_staying", axis=1)
+    churn = next(one for one in heads if one.name == "churn")
+    leaves = pick_columns(writer, churn.name, [head.churn_column], "leaves_first")
+    stays = writer.node("Sub", [writer.constant("trajectory_one", np.ones((1, 1))), leaves], "stays_on")
+    writer.node("Mul", ["trajectory_if_staying", stays], "stays_and_goes")
+    declining = np.array([[float(name == CLASSES[DECLINING]) for name in TRAJECTORY_CLASSES]])
+    writer.node("Mul", [leaves, writer.constant("leaving_declines", declining)], "leaves_and_declines")
+    return writer.node("Add", ["stays_and_goes", "leaves_and_declines"], "trajectory_probabilities"), output
 
 
 def _effect_nodes(
     writer: GraphWriter, effects: EffectHeads, targets: Targets, margins: _Margins, churn: str
 ) -> list[tuple[str, Output]]:
-    """Write bags -> effects and standard errors, as `training.heads.uplift.head` has them."""
+    """Write bags -> effects and standard errors of the mean, as `training.heads.uplift.head` has them."""
     heads = effects.heads
     relative = np.array([[head.prior.scale == "churn_probability" for head in heads]], dtype=np.float64)
     writer.node(
@@ -208,7 +247,7 @@ def _effect_nodes(
         "units",
     )
     level = np.array([[head.average - head.slope * head.raw_average * bool(head.bags) for head in heads]])
-    spread = np.array([[head.average_sd**2 for head in heads]])
+    spread = np.array([[head.error_per_unit**2 for head in heads]])
     mean = writer.node("Mul", ["units", writer.constant("effect_levels", level)], "level_effects")
     writer.node("Mul", ["units", "units"], "squared_units")
     variance = writer.node(

@@ -13,12 +13,14 @@ from training.export.outlook_nodes import (
     AMOUNT_OUTPUT,
     EFFECT_ERRORS_OUTPUT,
     EFFECTS_OUTPUT,
+    HEALTH_INPUT,
     LONG_OUTPUT,
     TRAJECTORY_CLASSES,
     TRAJECTORY_OUTPUT,
 )
 from training.export.sessions import open_session, run_in_chunks
 from training.heads.long_horizon import long_probability
+from training.heads.trajectory import with_inputs
 from training.labels_trajectory import CLASSES
 
 if TYPE_CHECKING:
@@ -34,8 +36,16 @@ OUTLOOK_SHARE = 10
 _MOST_BOOSTERS = 40
 
 
-def expected_outputs(trained: TrainedModels, matrix: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Return by name what the graph should give for each output of the outlook, as LightGBM and numpy have it."""
+def expected_outputs(
+    trained: TrainedModels, matrix: NDArray[np.float64], health: NDArray[np.float64] | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Return by name what the graph should give for each output of the outlook, as LightGBM and numpy have it.
+
+    Args:
+        trained: The models.
+        matrix: Shape (n, features).
+        health: Shape (n, e), the inputs of the trajectory; None if it has none.
+    """
     outlook = trained.outlook
     found: dict[str, NDArray[np.float64]] = {}
     for name, sure in outlook.uncertainty.items():
@@ -46,7 +56,10 @@ def expected_outputs(trained: TrainedModels, matrix: NDArray[np.float64]) -> dic
         found[AMOUNT_OUTPUT] = outlook.amount.extra_mrr_ratio(matrix)[:, None]
     if outlook.trajectory is not None:
         order = [CLASSES.index(name) for name in TRAJECTORY_CLASSES]
-        found[TRAJECTORY_OUTPUT] = outlook.trajectory.probabilities(matrix)[:, order]
+        churn = trained.head("churn").probabilities(matrix)
+        found[TRAJECTORY_OUTPUT] = outlook.trajectory.probabilities(with_inputs(matrix, health), churn)[
+            :, order
+        ]
     if outlook.effects is not None:
         mean, error = outlook.effects.effects(trained.head("churn"), matrix)
         found[EFFECTS_OUTPUT], found[EFFECT_ERRORS_OUTPUT] = mean, error
@@ -73,15 +86,22 @@ def check_outlook_parity(
     if len(distinct) > _MOST_BOOSTERS:
         picked = np.sort(generator.choice(len(distinct), _MOST_BOOSTERS, replace=False))
         distinct = [distinct[index] for index in picked]
-    matrix = hard_rows(distinct, trained.background, rows, generator)
+    inputs = () if trained.outlook.trajectory is None else trained.outlook.trajectory.inputs
+    around = generator.normal(50.0, 30.0, (len(trained.background), len(inputs)))
+    matrix = hard_rows(distinct, np.hstack([trained.background, around]), rows, generator)
     matrix = matrix[np.sort(generator.permutation(len(matrix))[:rows])]
-    expected = expected_outputs(trained, matrix)
+    health = np.ascontiguousarray(matrix[:, trained.background.shape[1] :]) if inputs else None
+    matrix = np.ascontiguousarray(matrix[:, : trained.background.shape[1]])
+    expected = expected_outputs(trained, matrix, health)
     largest = dict.fromkeys(expected, 0.0)
     if not expected:
         return largest
     switches = {"intervals": True, "outlook": True}
     names = list(expected)
-    for part, outputs in run_in_chunks(open_session(graph), names, matrix, explain=False, **switches):
+    further = {} if health is None else {HEALTH_INPUT: health}
+    for part, outputs in run_in_chunks(
+        open_session(graph), names, matrix, explain=False, further=further, **switches
+    ):
         for name in names:
             difference = np.abs(outputs[name] - expected[name][part])
             wrong = ~(difference <= tolerance)  # also where either is NaN

@@ -11,6 +11,7 @@ from training.export.contributions import Fidelity, fidelity
 from training.export.errors import ParityError
 from training.export.graph import BundleGraph, contributions_output
 from training.export.hard_rows import hard_rows
+from training.export.interval_weights import SMALLEST, calibrated_base, interval_weights
 from training.export.sessions import open_session, run_in_chunks
 
 if TYPE_CHECKING:
@@ -101,14 +102,21 @@ def measure_fidelity(
         signals: The signal of each feature.
         background_rows: How many rows the contributions were averaged over, for the record.
     """
-    name = contributions_output(head.name)
+    name, at = contributions_output(head.name), head.horizons_days.index(horizon_days)
     session = open_session(graph.serialized())
-    chunks = run_in_chunks(session, [name], rows, explain=True, chunk_rows=_EXPLAIN_CHUNK_ROWS)
-    looked_up = np.concatenate([np.zeros((0, len(signals))), *(outputs[name] for _, outputs in chunks)])
+    looked_up: list[NDArray[np.floating]] = [np.zeros((0, len(signals)))]
+    probabilities: list[NDArray[np.floating]] = [np.zeros(0)]
+    for _, outputs in run_in_chunks(
+        session, [head.name, name], rows, explain=True, chunk_rows=_EXPLAIN_CHUNK_ROWS
+    ):
+        looked_up.append(outputs[name])
+        probabilities.append(outputs[head.name][:, at])
+    told = np.clip(np.concatenate(probabilities), SMALLEST, 1.0 - SMALLEST)
     return fidelity(
-        looked_up,
+        np.concatenate(looked_up),
         exact_contributions(head, horizon_days, rows),
         signals,
+        expected_sums=np.log(told) - np.log1p(-told) - graph.base.log_odds,
         background_rows=background_rows,
         leaves=graph.leaves,
         leaves_without_background=graph.leaves_without_background,
@@ -120,21 +128,20 @@ def exact_contributions(
 ) -> NDArray[np.float64]:
     """Return exact TreeSHAP contributions to the log-odds of the event, shape (rows, features).
 
-    They explain the event by *horizon_days*, with each interval weighted as in the graph.
+    They explain the event by *horizon_days*, with each interval weighted as in the graph. Margins, contributions and
+    expected values are LightGBM's own.
     """
     shown = head.horizons_days.index(horizon_days) + 1
-    total = np.zeros(rows.shape)
     if len(rows) == 0:
-        return total
-    hazards = head.hazards(rows)[:, :shown]
-    probability = 1.0 - np.prod(1.0 - hazards, axis=1)
-    for interval in range(shown):
-        weight = np.divide(
-            head.calibrations[interval].slope * hazards[:, interval],
-            probability,
-            out=np.zeros(len(rows)),
-            where=probability > 0,
-        )
-        shap = np.asarray(head.boosters[interval].predict(rows, pred_contrib=True))[:, :-1]
-        total += weight[:, None] * shap
+        return np.zeros(rows.shape)
+    boosters, calibrations = head.boosters[:shown], head.calibrations[:shown]
+    explained = [np.asarray(booster.predict(rows, pred_contrib=True)) for booster in boosters]
+    base = calibrated_base(head, [found[0, -1] for found in explained])
+    slopes = np.array([platt.slope for platt in calibrations])
+    weights = interval_weights(head.log_odds(rows)[:, :shown], base)
+    shares = np.stack([found[:, :-1] for found in explained], axis=1)  # (rows, intervals, features)
+    total: NDArray[np.float64] = np.einsum("rk,rkf->rf", weights * slopes, shares)
+    if head.segment_column is not None:
+        offsets = head.offsets(rows[:, head.segment_column])[:, :shown]
+        total[:, head.segment_column] += (weights * offsets).sum(axis=1)
     return total

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,12 +34,25 @@ def run_in_chunks(
     intervals: bool = False,
     outlook: bool = False,
     chunk_rows: int = _CHUNK_ROWS,
+    further: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Iterator[tuple[slice, dict[str, NDArray[np.floating]]]]:
-    """Yield the rows of each chunk of *matrix* and its outputs by name; memory is bounded by the chunk."""
+    """Yield the rows of each chunk of *matrix* and its outputs by name; memory is bounded by the chunk.
+
+    Args:
+        session: From `open_session`.
+        outputs: Which outputs.
+        matrix: Float64, shape (n, features).
+        explain: Whether contributions are computed.
+        intervals: Whether ends of intervals are.
+        outlook: Whether the outlook is.
+        chunk_rows: Rows a call.
+        further: Optional inputs of n rows by name.
+    """
     wanted = {"explain": explain, "intervals": intervals, "outlook": outlook}
     known = {value.name for value in session.get_overridable_initializers()}
     switches = {name: np.array(value) for name, value in wanted.items() if name in known}
     for start in range(0, len(matrix), chunk_rows):
         rows = slice(start, min(start + chunk_rows, len(matrix)))
-        feed = {"features": np.ascontiguousarray(matrix[rows]), **switches}
+        more = {name: np.ascontiguousarray(values[rows]) for name, values in (further or {}).items()}
+        feed = {"features": np.ascontiguousarray(matrix[rows]), **switches, **more}
         yield rows, dict(zip(outputs, session.run(list(outputs), feed), strict=True))

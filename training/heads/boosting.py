@@ -6,6 +6,8 @@ bit. No resampling of events: that would break calibration.
 
 from __future__ import annotations
 
+import contextlib
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ import numpy as np
 from training.heads.calibration import calibrated_log_loss, fit_platt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,6 +44,18 @@ _FIXED: dict[str, Any] = {
     "boost_from_average": True,
     "bagging_freq": 1,
 }
+
+_EACH_ROUND: ContextVar[Callable[[], None] | None] = ContextVar("each_round", default=None)
+
+
+@contextlib.contextmanager
+def asked_each_round(ask: Callable[[], None]) -> Iterator[None]:
+    """Within this context, call *ask* after every round that validation watches; what it raises ends the boosting."""
+    token = _EACH_ROUND.set(ask)
+    try:
+        yield
+    finally:
+        _EACH_ROUND.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +149,13 @@ def fit_with_early_stopping(
             round improves on it.
     """
     periods = validation.periods
+    ask = _EACH_ROUND.get()
     latest: Platt | None = None
 
     def judge(margin: NDArray[np.float64], _: lgb.Dataset) -> tuple[str, float, bool]:
         nonlocal latest
+        if ask is not None:
+            ask()
         latest = fit_platt(margin, periods.event, periods.weight, near=latest, tolerance=_ROUGHLY)
         loss = calibrated_log_loss(margin, periods.event, periods.weight, latest)
         return "calibrated_log_loss", loss, False

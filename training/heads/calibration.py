@@ -6,7 +6,8 @@ prior: Gaussian on the slope and on the shift at the mean margin. With thousands
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,22 +101,24 @@ def refit_intercept(
     margin: NDArray[np.float64],
     event: NDArray[np.float64],
     weight: NDArray[np.float64] | None = None,
+    segment: NDArray[Any] | None = None,
 ) -> Platt:
     """Return *platt* with the intercept at which the mean probability of the rows is their share of events.
 
     Where there is no event, or nothing else, half an event is added or taken, so that the intercept stays finite.
 
     Args:
-        platt: The calibration whose slope is kept.
+        platt: The calibration whose slope and offsets are kept.
         margin: Shape (n,), raw margins.
         event: Shape (n,), 0 or 1.
         weight: Shape (n,), how many observations a row stands for; ones if None.
+        segment: Shape (n,), segment codes; needed if there are offsets.
     """
     if not len(margin):
         return platt
     weights = np.ones_like(margin) if weight is None else weight
     wanted = float(np.clip(weights @ event, 0.5, max(0.5, float(weights.sum()) - 0.5)))
-    scaled = platt.slope * margin
+    scaled = replace(platt, intercept=0.0).log_odds(margin, segment)
     low, high = -_FAR - float(scaled.max()), _FAR - float(scaled.min())
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
@@ -123,4 +126,4 @@ def refit_intercept(
             low = middle
         else:
             high = middle
-    return Platt(slope=platt.slope, intercept=(low + high) / 2)
+    return replace(platt, intercept=(low + high) / 2)

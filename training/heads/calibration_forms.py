@@ -1,14 +1,14 @@
-"""Other forms of calibration than Platt's, to be compared with it: beta, isotonic, and an intercept a segment.
+"""Other forms of calibration than Platt's, to be compared with it: an intercept a segment, beta, and isotonic.
 
-Each is a frozen value that maps raw margins to calibrated ones, `margin' = apply(margin, segment_code)`, and rises with
-the margin. All of them can be said in ONNX: `SegmentedPlatt` by Mul, Add and one Gather from a table of offsets (index
-by Where(IsNaN), Cast of the encoded column); `Beta` by Softplus, Mul and Add; `PiecewiseLinear` by Sub, Relu, MatMul.
+Each is a frozen value that maps raw margins to calibrated log-odds and rises with the margin. An intercept a segment is
+a `Platt` with offsets; in the graph they are part of the steps of the segment's curve. Beta and isotonic bend the
+margin, and are compared only: reasons and intervals of a bundle are sums over trees, which a bend would break.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
@@ -31,36 +31,13 @@ _TOLERANCE = 1e-10
 
 
 class Calibration(Protocol):
-    """A map from raw margins to calibrated ones."""
+    """A map from raw margins to calibrated log-odds."""
 
-    def apply(
-        self, margin: NDArray[np.float64], segment_code: NDArray[np.intp] | None = None
+    def log_odds(
+        self, margin: NDArray[np.float64], segment: NDArray[Any] | None = None
     ) -> NDArray[np.float64]:
-        """Return calibrated margins, shape (n,)."""
+        """Return calibrated log-odds, shape (n,)."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentedPlatt:
-    """Platt with an offset a segment: `slope * m + intercept + offsets[code]`; no offset where the code is -1."""
-
-    slope: float
-    intercept: float
-    offsets: tuple[float, ...] = ()
-
-    def apply(
-        self, margin: NDArray[np.float64], segment_code: NDArray[np.intp] | None = None
-    ) -> NDArray[np.float64]:
-        """Return calibrated margins, shape (n,)."""
-        found = np.asarray(self.slope * margin + self.intercept, dtype=np.float64)
-        if segment_code is None or not self.offsets:
-            return found
-        return np.asarray(found + np.append(self.offsets, 0.0)[segment_code], dtype=np.float64)
-
-    @classmethod
-    def of(cls, platt: Platt) -> SegmentedPlatt:
-        """Return *platt* as a form without offsets."""
-        return cls(platt.slope, platt.intercept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +48,12 @@ class Beta:
     b: float
     c: float
 
-    def apply(
+    def log_odds(
         self,
         margin: NDArray[np.float64],
-        segment_code: NDArray[np.intp] | None = None,  # noqa: ARG002 - one form for all segments
+        segment: NDArray[Any] | None = None,  # noqa: ARG002 - one form for all segments
     ) -> NDArray[np.float64]:
-        """Return calibrated margins, shape (n,)."""
+        """Return calibrated log-odds, shape (n,)."""
         found = self.c - self.a * np.logaddexp(0.0, -margin) + self.b * np.logaddexp(0.0, margin)
         return np.asarray(found, dtype=np.float64)
 
@@ -88,18 +65,18 @@ class PiecewiseLinear:
     x: tuple[float, ...]
     y: tuple[float, ...]
 
-    def apply(
+    def log_odds(
         self,
         margin: NDArray[np.float64],
-        segment_code: NDArray[np.intp] | None = None,  # noqa: ARG002 - one form for all segments
+        segment: NDArray[Any] | None = None,  # noqa: ARG002 - one form for all segments
     ) -> NDArray[np.float64]:
-        """Return calibrated margins, shape (n,)."""
+        """Return calibrated log-odds, shape (n,)."""
         return np.asarray(np.interp(margin, self.x, self.y), dtype=np.float64)
 
 
 def fit_segmented(
-    margin: NDArray[np.float64], event: NDArray[np.float64], code: NDArray[np.intp], segments: int
-) -> SegmentedPlatt:
+    margin: NDArray[np.float64], event: NDArray[np.float64], code: NDArray[Any], segments: int
+) -> Platt:
     """Fit Platt to all rows, then an offset to each segment with at least `MIN_OFFSET_EVENTS` events.
 
     An offset has a Gaussian prior around 0 with spread `OFFSET_SPREAD`, so few events move it little.
@@ -117,7 +94,7 @@ def fit_segmented(
         here = code == segment
         enough = event[here].sum() >= MIN_OFFSET_EVENTS
         offsets.append(_offset(calibrated[here], event[here]) if enough else 0.0)
-    return SegmentedPlatt(platt.slope, platt.intercept, tuple(offsets))
+    return replace(platt, offsets=tuple(offsets))
 
 
 def fit_beta(margin: NDArray[np.float64], event: NDArray[np.float64]) -> Beta:

@@ -2,8 +2,8 @@
 
 Rows whose year is not yet over are used as far as they were seen: the interval is cut into equal pieces (of 55 days),
 and a row lives through as many of them as the data can tell. The hazard is one rate over the pieces, moved by the
-margin that the head already has for its last interval, so that a few months of data are enough and no new trees are
-needed.
+calibrated log-odds that the head already has for its last interval, so that a few months of data are enough and no new
+trees are needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from training.errors import TooLittleDataError
 from training.heads.boosting import PersonPeriods
 from training.heads.calibration import fit_platt
-from training.heads.hazard import sigmoid
+from training.heads.hazard import composed, sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class LongInterval:
     Attributes:
         end_days: End of the interval.
         pieces: How many pieces it is cut into.
-        calibration: Of a piece's hazard, by the margin of the head's last booster.
+        calibration: Of a piece's hazard, by the calibrated log-odds of the head's last interval.
         events: Expansions that it was fitted to.
         seen_pieces: Furthest piece that the data reach; later ones are taken to be like those seen.
     """
@@ -47,9 +47,9 @@ class LongInterval:
     events: int
     seen_pieces: int
 
-    def hazard(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the hazard of the whole interval, shape (n,), for margins of the head's last booster."""
-        one = sigmoid(self.calibration.log_odds(margin))
+    def hazard(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the hazard of the whole interval, shape (n,), for log-odds of the head's last interval."""
+        one = sigmoid(self.calibration.log_odds(log_odds))
         return np.asarray(-np.expm1(self.pieces * np.log1p(-one)), dtype=np.float64)
 
 
@@ -96,13 +96,13 @@ def fit_long_interval(
             f"{head.name} from {first} to {end_days} days: {periods.events} events were seen; at least "
             f"{LEAST_EVENTS} are needed, so the data should reach further past the cutoffs"
         )
-    margin = np.asarray(head.boosters[-1].predict(rows.matrix, raw_score=True), dtype=np.float64)
+    log_odds = head.log_odds(rows.matrix)[:, -1]
     times = periods.weight.astype(np.intp)
     lived = np.repeat(periods.rows, times)
     return LongInterval(
         end_days=end_days,
         pieces=pieces,
-        calibration=fit_platt(margin[lived], np.repeat(periods.event, times)),
+        calibration=fit_platt(log_odds[lived], np.repeat(periods.event, times)),
         events=periods.events,
         seen_pieces=int((edges[1:] <= observed.max()).sum()),
     )
@@ -112,6 +112,6 @@ def long_probability(
     head: HazardHead, interval: LongInterval, matrix: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return P(event by the end of *interval*), shape (n,), never under that by the head's last horizon."""
-    before = head.probabilities(matrix)[:, -1]
-    margin = np.asarray(head.boosters[-1].predict(matrix, raw_score=True), dtype=np.float64)
-    return np.asarray(before + interval.hazard(margin) * (1.0 - before), dtype=np.float64)
+    log_odds = head.log_odds(matrix)
+    before = composed(sigmoid(log_odds))[:, -1]
+    return np.asarray(before + interval.hazard(log_odds[:, -1]) * (1.0 - before), dtype=np.float64)

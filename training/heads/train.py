@@ -1,4 +1,4 @@
-"""Trains one head: boosts in stages under validation's eye, calibrates, and fits once more on all that may be used.
+"""Trains one head: boosts in stages under validation's eye, calibrates as it prefers, and fits once more on all rows.
 
 Boosting begins with the person-periods of all intervals together and goes on for each interval alone; both go
 through the same stages, main effects before interactions. A stage lasts as long as validation gains from it, and
@@ -9,14 +9,15 @@ and interactions upsell best, and shared trees before an interval's own did bett
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training.heads import boosting
 from training.heads.calibration import calibrated_log_loss, fit_platt, refit_intercept
-from training.heads.hazard import HazardHead, Platt
+from training.heads.calibration_choice import CalibrationRows, choose_calibration
+from training.heads.hazard import HazardHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,15 +26,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.definitions import Definitions, HeadName
+    from training.heads.calibration_choice import SegmentColumn
+    from training.heads.hazard import Platt
     from training.labels import Intervals
 
 
 @dataclass(frozen=True, slots=True)
 class HeadRows:
-    """Feature rows of one part with the intervals of one head; n rows, k intervals."""
+    """Feature rows of one part with the intervals of one head; n rows, k intervals.
+
+    Attributes:
+        matrix: Shape (n, f).
+        intervals: Of the n rows.
+        account_id: Shape (n,); None takes each row for an account of its own.
+    """
 
     matrix: NDArray[np.float64]
     intervals: Intervals
+    account_id: NDArray[np.object_] | None = None
 
     def periods(self, interval: int | None = None) -> boosting.PersonPeriods:
         """Return the person-periods of one interval, or of all if None."""
@@ -74,11 +84,14 @@ class TrainedHead:
         head: What goes into the bundle.
         on_train: Fitted on the training part alone, so that validation rows are out of sample for it.
         choice: Trees per stage, validation log loss and calibration; for the manifest.
+        forms: Per horizon (`90d`), how forms of calibration compare on validation for the interval that ends there, as
+            `training.heads.calibration_choice.compare_forms` tells; empty if Platt was not put in question.
     """
 
     head: HazardHead
     on_train: HazardHead
     choice: dict[str, Any]
+    forms: dict[str, Any] = field(default_factory=dict)
 
 
 def train_head(
@@ -92,6 +105,8 @@ def train_head(
     seed: int,
     num_threads: int,
     progress: Callable[[str], None],
+    segments: SegmentColumn | None = None,
+    compare_calibrations: bool = False,
 ) -> TrainedHead:
     """Train the head *name*.
 
@@ -105,12 +120,20 @@ def train_head(
         seed: Seed of sampling in LightGBM.
         num_threads: Threads of LightGBM; the result does not depend on it.
         progress: Called with a sentence a step.
+        segments: Segments that may get an intercept of their own.
+        compare_calibrations: Ship the form of calibration that validation prefers among those that can ship, instead of
+            Platt whatever validation says.
     """
     stages = definitions.model.stages
     params = [boosting.parameters(stage, seed=seed, num_threads=num_threads) for stage in stages]
     boosters, rounds = _grown(train, validation, definitions, params, feature_names)
-    calibrations, loss = _calibrated(boosters, validation)
-    on_train = HazardHead(name, definitions.horizons_days, boosters, calibrations)
+    if compare_calibrations:
+        calibrations, forms = _chosen(boosters, validation, definitions.horizons_days, segments, seed)
+    else:
+        calibrations, forms = _platts(boosters, validation), {}
+    loss = _loss(boosters, validation)
+    column = segments.position if segments is not None and any(one.offsets for one in calibrations) else None
+    on_train = HazardHead(name, definitions.horizons_days, boosters, calibrations, column)
     progress(
         f"{name}: {len(train.matrix)} rows, {boosters[-1].num_trees()} trees, validation log loss {loss:.5f}"
     )
@@ -118,8 +141,8 @@ def train_head(
     if refit is not None:
         progress(f"{name}: final fit on {len(refit.matrix)} rows")
         final = _regrown(refit, rounds, params, feature_names)
-        head = HazardHead(
-            name, definitions.horizons_days, final, _recalibrated(calibrations, final, validation)
+        head = replace(
+            on_train, boosters=final, calibrations=_recalibrated(calibrations, final, validation, column)
         )
     choice = {
         "validation_log_loss": round(loss, 6),
@@ -128,9 +151,13 @@ def train_head(
             dict(zip((stage.name for stage in stages), own, strict=True)) for own in rounds.own
         ],
         "refitted": refit is not None,
-        "calibration": [{"slope": platt.slope, "intercept": platt.intercept} for platt in head.calibrations],
+        "calibration": [
+            {"slope": platt.slope, "intercept": platt.intercept}
+            | ({"offsets": list(platt.offsets)} if platt.offsets else {})
+            for platt in head.calibrations
+        ],
     }
-    return TrainedHead(head=head, on_train=on_train, choice=choice)
+    return TrainedHead(head=head, on_train=on_train, choice=choice, forms=forms)
 
 
 def _grown(
@@ -206,26 +233,59 @@ def _regrown(
     return tuple(booster for booster in boosters if booster is not None)
 
 
-def _calibrated(boosters: tuple[lgb.Booster, ...], rows: HeadRows) -> tuple[tuple[Platt, ...], float]:
-    """Return a calibration an interval, and the mean log loss over all person-periods after it."""
-    calibrations, total, count = [], 0.0, 0
-    for interval, margin in enumerate(_margins(boosters, rows.matrix)):
-        periods = rows.periods(interval)
-        calibrations.append(fit_platt(margin[periods.rows], periods.event))
-        if len(periods.rows):
-            total += len(periods.rows) * calibrated_log_loss(margin[periods.rows], periods.event)
-            count += len(periods.rows)
-    return tuple(calibrations), total / max(1, count)
-
-
-def _recalibrated(
-    before: tuple[Platt, ...], boosters: tuple[lgb.Booster, ...], rows: HeadRows
-) -> tuple[Platt, ...]:
-    """Keep the slopes, which were fitted out of sample; fit the new boosters' intercepts to recent rates."""
+def _platts(boosters: tuple[lgb.Booster, ...], rows: HeadRows) -> tuple[Platt, ...]:
+    """Return Platt's calibration of each interval."""
     found = []
     for interval, margin in enumerate(_margins(boosters, rows.matrix)):
         periods = rows.periods(interval)
-        found.append(refit_intercept(before[interval], margin[periods.rows], periods.event))
+        found.append(fit_platt(margin[periods.rows], periods.event))
+    return tuple(found)
+
+
+def _chosen(
+    boosters: tuple[lgb.Booster, ...],
+    rows: HeadRows,
+    horizons_days: Sequence[int],
+    segments: SegmentColumn | None,
+    seed: int,
+) -> tuple[tuple[Platt, ...], dict[str, Any]]:
+    """Return the calibration of each interval that *rows* prefer, and how the forms compare, by horizon."""
+    calibrations, forms = [], {}
+    account_id: NDArray[Any] = np.arange(len(rows.matrix)) if rows.account_id is None else rows.account_id
+    for interval, margin in enumerate(_margins(boosters, rows.matrix)):
+        periods = rows.periods(interval)
+        lived = CalibrationRows(
+            account_id=account_id[periods.rows],
+            margin=margin[periods.rows],
+            event=periods.event,
+            segment=None if segments is None else rows.matrix[periods.rows, segments.position],
+            segments=0 if segments is None else segments.count,
+        )
+        calibration, forms[f"{horizons_days[interval]}d"] = choose_calibration(lived, seed=seed)
+        calibrations.append(calibration)
+    return tuple(calibrations), forms
+
+
+def _loss(boosters: tuple[lgb.Booster, ...], rows: HeadRows) -> float:
+    """Return the mean log loss over all person-periods after Platt's calibration on them, by which trees are tuned."""
+    total, count = 0.0, 0
+    for interval, margin in enumerate(_margins(boosters, rows.matrix)):
+        periods = rows.periods(interval)
+        if len(periods.rows):
+            total += len(periods.rows) * calibrated_log_loss(margin[periods.rows], periods.event)
+            count += len(periods.rows)
+    return total / max(1, count)
+
+
+def _recalibrated(
+    before: tuple[Platt, ...], boosters: tuple[lgb.Booster, ...], rows: HeadRows, column: int | None
+) -> tuple[Platt, ...]:
+    """Keep slopes and offsets, which were fitted out of sample; fit the new boosters' intercepts to recent rates."""
+    found = []
+    for interval, margin in enumerate(_margins(boosters, rows.matrix)):
+        periods = rows.periods(interval)
+        segment = None if column is None else rows.matrix[periods.rows, column]
+        found.append(refit_intercept(before[interval], margin[periods.rows], periods.event, segment=segment))
     return tuple(found)
 
 

@@ -3,6 +3,10 @@
 Two boosters of the kind that the graph can say: one margin for declining, one for improving, each against the rest.
 Multinomial logistic regression on the two margins (stable is the reference) makes probabilities of them, so margins
 need not agree with each other, and the three sum to one.
+
+They read what the other heads read and, after it, what is known of health: its level and how it moved. Whoever leaves
+has declined, and the churn head knows best who leaves: where it has the horizon, the boosters are fitted to accounts
+that stay, and P(declining) = P(churn) + (1 - P(churn)) P(declining | stays), which is never less likely than leaving.
 """
 
 from __future__ import annotations
@@ -62,15 +66,47 @@ class TrajectoryHead:
         improving: Booster of improving against the rest.
         coefficients: Shape (3, 3): column c gives the logit of class c as `m_declining * row0 + m_improving * row1 +
             row2`; the column of stable is 0.
+        inputs: Names of the e columns after those of the other heads.
+        churn_column: Horizon of the churn head, by position, whose events count as declining on top of those who stay;
+            None if the boosters tell of everyone.
     """
 
     declining: lgb.Booster
     improving: lgb.Booster
     coefficients: NDArray[np.float64]
+    inputs: tuple[str, ...] = ()
+    churn_column: int | None = None
 
-    def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability of each class in the order of `CLASSES`, shape (n, 3); rows sum to 1."""
-        return softmax(_inputs(self.declining, self.improving, matrix) @ self.coefficients)
+    def probabilities(
+        self, matrix: NDArray[np.float64], churn: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the probability of each class in the order of `CLASSES`, shape (n, 3); rows sum to 1.
+
+        Args:
+            matrix: Shape (n, f + e), see `with_inputs`.
+            churn: Shape (n, horizons), probabilities of the churn head; needed if `churn_column` is set.
+
+        Raises:
+            ValueError: They are needed and not given.
+        """
+        found = softmax(_inputs(self.declining, self.improving, matrix) @ self.coefficients)
+        if self.churn_column is None:
+            return found
+        if churn is None:
+            raise ValueError("this trajectory is of accounts that stay; it needs the probabilities of churn")
+        return joined_with_churn(found, churn[:, self.churn_column])
+
+
+def with_inputs(matrix: NDArray[np.float64], health: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return *matrix*, shape (n, f), with *health*, shape (n, e) or None, after its columns."""
+    return matrix if health is None else np.hstack([matrix, health])
+
+
+def joined_with_churn(staying: NDArray[np.float64], churn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return class probabilities of everyone, shape (n, 3), of those who stay and P(churn), shape (n,), joined."""
+    found = staying * (1.0 - churn)[:, None]
+    found[:, DECLINING] += churn
+    return found
 
 
 def train_trajectory(
@@ -82,17 +118,21 @@ def train_trajectory(
     feature_names: Sequence[str],
     seed: int,
     num_threads: int,
+    inputs: tuple[str, ...] = (),
+    churn_column: int | None = None,
 ) -> tuple[TrajectoryHead, dict[str, Any]]:
     """Train the head; return it and how it came about, for the manifest.
 
     Args:
-        train: Rows to fit while choosing.
-        validation: Later rows for early stopping and calibration.
-        refit: Rows for the final boosters, or None to keep those of the training part.
+        train: Rows to fit while choosing; without those who leave if *churn_column* is set.
+        validation: Later rows for early stopping and calibration, likewise.
+        refit: Rows for the final boosters, likewise, or None to keep those of the training part.
         definitions: Boosting stages.
-        feature_names: Columns of the matrices.
+        feature_names: Columns of the matrices but for *inputs*.
         seed: Seed of LightGBM.
         num_threads: Threads of LightGBM.
+        inputs: Names of the columns after those.
+        churn_column: See `TrajectoryHead`.
 
     Raises:
         TooLittleDataError: A class has under 20 rows in a part.
@@ -104,6 +144,7 @@ def train_trajectory(
             raise TooLittleDataError(
                 f"the {part} part has {shown} rows of health trajectory; {LEAST_ROWS_OF_A_CLASS} of each are needed"
             )
+    feature_names = [*feature_names, *inputs]
     boosters: dict[int, lgb.Booster] = {}
     finals: dict[int, lgb.Booster] = {}
     rounds: dict[str, dict[str, int]] = {}
@@ -131,8 +172,8 @@ def train_trajectory(
             raise ValueError("definitions should have at least one boosting stage")
         boosters[chosen], finals[chosen] = booster, final if final is not None else booster
         rounds[CLASSES[chosen]] = taken
-    inputs = _inputs(boosters[DECLINING], boosters[IMPROVING], validation.matrix)
-    fitted = fit_softmax(inputs, validation.label)
+    margins = _inputs(boosters[DECLINING], boosters[IMPROVING], validation.matrix)
+    fitted = fit_softmax(margins, validation.label)
     # Validation is a season: health falls over the holidays. Slopes come from it, the level from all rows.
     level = [refit] if refit is not None else [train, validation]
     coefficients = refit_levels(
@@ -140,12 +181,14 @@ def train_trajectory(
         _inputs(finals[DECLINING], finals[IMPROVING], np.concatenate([rows.matrix for rows in level])),
         np.concatenate([rows.label for rows in level]),
     )
-    head = TrajectoryHead(finals[DECLINING], finals[IMPROVING], coefficients)
+    head = TrajectoryHead(finals[DECLINING], finals[IMPROVING], coefficients, inputs, churn_column)
     choice = {
         "rounds": rounds,
         "refitted": refit is not None,
+        "inputs": list(inputs),
+        "of_accounts_that_stay": churn_column is not None,
         "coefficients": coefficients.tolist(),
-        "validation_log_loss": _loss(inputs @ fitted, validation.label),
+        "validation_log_loss": _loss(margins @ fitted, validation.label),
     }
     return head, choice
 

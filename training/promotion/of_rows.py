@@ -10,7 +10,7 @@ import numpy as np
 from training.evaluation import metrics
 from training.evaluation.baselines import Column
 from training.evaluation.coverage import GROUPS, coverage_by_group
-from training.evaluation.fairness import parity_gaps
+from training.evaluation.fairness import parity_gaps, unmeasured
 from training.evaluation.leakage import find_leaks
 from training.evaluation.miscalibration import calibration_figures
 from training.evaluation.slices import JudgedRows, slice_columns
@@ -24,12 +24,31 @@ if TYPE_CHECKING:
     from training.promotion.gate import Candidate, JudgedHead
 
 _SHOWN_GAPS = 3
+_CALIBRATION_FIGURES = 3
+_UNMEASURED = (
+    "gaps of such a column could hide anything: bring its feature, or take the column out of fairness.refused_by in a "
+    "file of limits, which goes on record"
+)
 
 
-def calibration_gates(one: JudgedHead, limits: Limits, seed: int) -> list[Gate]:
-    """Refuse probabilities whose observed / expected, slope or calibration error is surely beyond its limit."""
+def calibration_gates(one: JudgedHead, limits: Limits, seed: int, *, heads: int) -> list[Gate]:
+    """Refuse probabilities whose observed / expected, slope or calibration error is surely beyond its limit.
+
+    Args:
+        one: Rows of a head and horizon.
+        limits: Limits.
+        seed: Of resampling.
+        heads: How many heads and horizons are judged; intervals hold over the figures of all of them.
+    """
     rules = limits.calibration
-    found = calibration_figures(one.account_id, one.label, one.probability, samples=limits.samples, seed=seed)
+    found = calibration_figures(
+        one.account_id,
+        one.label,
+        one.probability,
+        samples=limits.samples,
+        seed=seed,
+        comparisons=heads * _CALIBRATION_FIGURES,
+    )
     subject = one.key.replace("_", " ")
     gates = []
     for name, figure, allowed in (
@@ -115,8 +134,18 @@ def leakage_gate(one: JudgedHead, candidate: Candidate, limits: Limits) -> Gate:
     )
 
 
-def fairness_gate(one: JudgedHead, candidate: Candidate, limits: Limits) -> Gate:
-    """Refuse a bundle that treats a slice surely beyond the limits of the columns that refuse."""
+def fairness_gates(one: JudgedHead, candidate: Candidate, limits: Limits, *, heads: int) -> list[Gate]:
+    """Refuse a bundle that treats a slice surely beyond the limits of the columns that refuse.
+
+    Args:
+        one: Rows of a head.
+        candidate: Whose head it is.
+        limits: Limits.
+        heads: How many heads are judged; intervals hold over the gaps of all of them.
+
+    Returns:
+        The gate on what could be measured, and one on columns that refuse but could not be.
+    """
     manifest = candidate.bundle.manifest
     rows = JudgedRows(
         account_id=one.account_id,
@@ -125,7 +154,7 @@ def fairness_gate(one: JudgedHead, candidate: Candidate, limits: Limits) -> Gate
         threshold=one.threshold,
         columns=slice_columns(one.matrix, manifest.contract, manifest.encodings),
     )
-    gaps = parity_gaps(rows, limits, samples=limits.samples, seed=candidate.seed)
+    gaps = parity_gaps(rows, limits, samples=limits.samples, seed=candidate.seed, heads=heads)
     beyond = sorted((gap for gap in gaps if gap.verdict == "beyond"), key=lambda gap: -gap.excess)
     refusing = [gap for gap in beyond if gap.refuses]
     few = sum(gap.verdict == "too_few" for gap in gaps)
@@ -135,15 +164,33 @@ def fairness_gate(one: JudgedHead, candidate: Candidate, limits: Limits) -> Gate
     ]
     if len(refusing) < len(beyond):
         notes.append("shown only: " + _gap_list([gap for gap in beyond if not gap.refuses]))
-    return Gate(
-        "fair",
-        one.key.replace("_", " "),
-        _gap_list(refusing) or "no gap surely beyond its limit",
-        f"selection {rules.selection_ratio[0]:g} to {rules.selection_ratio[1]:g}, recall gap at most "
-        f"{rules.max_equal_opportunity_gap:g}, calibration gap at most {rules.max_calibration_gap:g}",
-        "refused" if refusing else "passed",
-        "; ".join(notes) if gaps else "the contract has no slice column",
-    )
+    subject = one.key.replace("_", " ")
+    gates = []
+    if gaps:
+        measured = Gate(
+            "fair",
+            subject,
+            _gap_list(refusing) or "no gap surely beyond its limit",
+            f"selection {rules.selection_ratio[0]:g} to {rules.selection_ratio[1]:g}, recall gap at most "
+            f"{rules.max_equal_opportunity_gap:g}, calibration gap at most {rules.max_calibration_gap:g}",
+            "refused" if refusing else "passed",
+            "; ".join(notes),
+        )
+        gates.append(measured)
+    missing = unmeasured(rows.columns, gaps, limits)
+    if missing or not gaps:
+        gates.append(
+            Gate(
+                "fair",
+                subject,
+                "; ".join(f"{column}: {why}" for column, why in missing.items())
+                or "no two slices to compare",
+                "every column of fairness.refused_by",
+                "not measured",
+                _UNMEASURED,
+            )
+        )
+    return gates
 
 
 def _gap_list(gaps: list[Gap]) -> str:

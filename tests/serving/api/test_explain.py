@@ -35,7 +35,7 @@ def without_reasons(score: dict) -> dict:
 
 
 async def test_exact_reasons_are_lightgbms_over_http(client: httpx.AsyncClient, world: World) -> None:
-    """Each feature's contribution equals LightGBM's, weighted by interval; score and form are as without."""
+    """Each feature's contribution equals LightGBM's, weighted by interval; answers add up; the rest is as without."""
     bundle = world.bundle
     reader = OnlineReader(bundle.manifest, world.redis_url)
     head = bundle.manifest.head("churn")
@@ -56,10 +56,28 @@ async def test_exact_reasons_are_lightgbms_over_http(client: httpx.AsyncClient, 
             for platt, margin in zip(head.calibrations, margins, strict=True)
         ]
         left = 1 - np.prod([1 - hazard for hazard in hazards])
+        explained = [booster.predict(row, pred_contrib=True)[0] for booster in boosters]
+        starts = [
+            1 / (1 + np.exp(-(platt.slope * found[-1] + platt.intercept)))
+            for platt, found in zip(head.calibrations, explained, strict=True)
+        ]
+        start = 1 - np.prod([1 - hazard for hazard in starts])
+        rise = np.log(left / (1 - left)) - np.log(start / (1 - start))
+        grown = [np.log((1 - before) / (1 - hazard)) for before, hazard in zip(starts, hazards, strict=True)]
         expected = sum(
-            platt.slope * hazard / left * booster.predict(row, pred_contrib=True)[0, :-1]
-            for platt, hazard, booster in zip(head.calibrations, hazards, boosters, strict=True)
+            grew / found[:-1].sum() * rise / sum(grown) * found[:-1]
+            for grew, found in zip(grown, explained, strict=True)
         )
+        base = exact["signals"]["base"]
+        assert base == usual["signals"]["base"]
+        assert base["log_odds"] == pytest.approx(np.log(start / (1 - start)), abs=1e-8)
+        assert base["probability"] == pytest.approx(start, abs=1e-6)
+        for answer in (exact, usual):
+            shown = [
+                one["contribution"] for side in ("raising", "lowering") for one in answer["signals"][side]
+            ]
+            whole = base["log_odds"] + sum(shown) + answer["signals"]["others"]
+            assert whole == pytest.approx(np.log(left / (1 - left)), abs=1.1e-4)
         names = [feature.name for feature in world.contract.model_features]
         assert exact["signals"]["contributions"] == pytest.approx(
             dict(zip(names, expected, strict=True)), abs=1e-8

@@ -16,10 +16,17 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from serving.batch.feature_table import FeatureTableError, feature_table_schema, time_column
+from serving.batch.feature_table import (
+    FeatureTableError,
+    feature_rows,
+    feature_table_schema,
+    time_column,
+)
 from serving.batch.offline import OfflineFeatures
 from serving.batch.score_table import score_table
+from serving.batch.trend import change_of, churn_probabilities
 from serving.decisions.catalogue import load_catalogue
+from serving.scoring.engine import score_rows
 from serving.state import fitting_policy
 from tests.serving.world import END, make_features
 
@@ -152,6 +159,31 @@ def test_the_command_writes_all_accounts_and_says_how_many(world: World, tmp_pat
         [*command, "--force"], env=env, capture_output=True, text=True, check=False, timeout=120
     )
     assert forced.returncode == 0, forced.stderr
+
+
+def test_the_trend_is_the_change_since_the_features_of_thirty_days_earlier(
+    world: World, tmp_path: Path
+) -> None:
+    """Each account's change is now's probability less what the same model says of its older row, else null."""
+    folder = tmp_path / "features"
+    write_features(folder, world.contract, days=45)
+    command, env = keepgrow_score(world, tmp_path, "--trend")
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = {row["account_id"]: row for row in ds.dataset(tmp_path / "scores").to_table().to_pylist()}
+    source = OfflineFeatures(folder, world.contract, END - 30 * DAY, 14 * DAY)
+    table, _, _ = read_all(source, tmp_path, rows=100)
+    before = churn_probabilities(table.to_batches(), world.bundle)
+    scored = score_rows(
+        feature_rows(table.to_batches()[0], world.bundle.manifest), world.bundle, END - 30 * DAY
+    )
+    assert before == {one.account_id: one.churn_probability["90d"] for one in scored}
+    for account_id, row in rows.items():
+        change = row["churn_risk_change_30d"]
+        assert change == pytest.approx(row["churn_probability_90d"] - before[account_id], abs=1e-9)
+    assert len({row["churn_risk_change_30d"] for row in rows.values()}) > 10
+    (known, *_), bundle = scored, world.bundle
+    assert change_of(known, bundle.manifest.score_horizon_days, {}) is None
 
 
 def test_an_interrupted_run_leaves_what_was_there(world: World, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ async def test_batch_equals_the_service(world: World) -> None:
     table = score_table(world.features, bundle, catalogue, policy, NOW)
     assert table.schema == score_table_schema(bundle.manifest)
     assert table.num_rows == world.features.num_rows
+    contributions: list[float] = []
     app = KeepgrowApp(world.settings())
     await app.start(find_bundle(world.tag, world.home / "models"))
     app.state.clock = Clock(read=NOW.timestamp)
@@ -63,14 +64,22 @@ async def test_batch_equals_the_service(world: World) -> None:
                 for horizon, value in score[f"{head}_probability"].items():
                     assert row[f"{head}_probability_{horizon}"] == value
             for side in ("raising", "lowering"):
-                assert [one["text"] for one in row[f"signals_{side}"]] == [
-                    one["text"] for one in score["signals"][side]
+                told = [
+                    {**one, "value": None if isinstance(one["value"], str) else one["value"]}
+                    for one in score["signals"][side]
                 ]
+                assert row[f"signals_{side}"] == told
+                contributions += [one["contribution"] for one in told]
+            assert row["expansion_ready"] is score["expansion_ready"]
+            assert row["signals_others"] == score["signals"]["others"]
+            for name, value in score["signals"]["base"].items():
+                assert row[f"signals_base_{name}"] == value
             assert row["action_key"] == (decision["action"] or {}).get("key")
             assert row["reason_code"] == decision["reason"]["code"]
             assert row["expected_value"] == (decision["expected_value"] or {}).get("amount")
             assert (row["model"], row["feature_contract"]) == (score["model"], score["feature_contract"])
             assert (row["catalogue"], row["policy"]) == (decision["catalogue"], decision["policy"])
+    assert len(set(contributions)) > 2 * table.num_rows
     await app.stop()
 
 
@@ -89,6 +98,7 @@ async def test_batch_adds_what_the_card_says_on_request(world: World, further: B
     table = score_table(world.features, further, catalogue, policy, NOW, intervals=True, outlook=True)
     assert table.select(plain.schema.names).equals(plain)
     assert table.schema == score_table_schema(further.manifest, intervals=True, outlook=True)
+    drivers: set[str | None] = set()
     app = KeepgrowApp(world.settings())
     await app.start(further.path)
     app.state.clock = Clock(read=NOW.timestamp)
@@ -112,6 +122,13 @@ async def test_batch_adds_what_the_card_says_on_request(world: World, further: B
             assert row["intervention_window"] == card["intervention_window"]
             assert row["days_to_close"] == card["time_to_close"]["expected_days"]
             assert row["evidence_reasons"] == card["evidence"]["reasons"]
+            assert row["expansion_ready"] is card["expansion_ready"]
+            driver = card["expansion_driver"] or {"feature": None, "text": None}
+            told = [row["expansion_driver"], row["expansion_driver_text"]]
+            assert told == [driver["feature"], driver["text"]]
+            assert card["expansion_ready"] or card["expansion_driver"] is None
+            drivers.add(driver["text"])
+    assert len(drivers) > 2
     await app.stop()
 
 
@@ -124,6 +141,7 @@ def test_a_bundle_without_outlook_has_fewer_columns_to_add(world: World) -> None
     assert added == {
         "intervention_window", "revenue_at_risk", "extra_mrr_if_expands", "expected_incremental_revenue",
         "revenue_currency", "days_to_close", "lift_retain", "lift_expand", "evidence_reasons",
+        "expansion_driver", "expansion_driver_text",
     }  # fmt: skip
     assert table.column("revenue_at_risk").null_count == 0
     assert table.column("extra_mrr_if_expands").null_count == table.num_rows

@@ -13,6 +13,7 @@ from onnx import helper
 
 from feature_repo.contract import FeatureContract
 from serving.bundle.loader import load_bundle
+from serving.bundle.manifest import hash_of
 from serving.bundle.store import find_bundle
 from serving.errors import BundleError
 from tests.training.export.small_models import N_FEATURES, make_matrix
@@ -44,10 +45,12 @@ def edit_manifest(path: Path, change: Change) -> None:
 
 
 def edit_graph(path: Path, change: Change) -> None:
-    """Change the ONNX graph."""
+    """Change the ONNX graph, and let the manifest tell the hash of what came of it."""
     model = onnx.load(path / "bundle.onnx")
     change(model)
     onnx.save(model, path / "bundle.onnx")
+    graph_hash = hash_of((path / "bundle.onnx").read_bytes())
+    edit_manifest(path, lambda manifest: manifest.update(graph_hash=graph_hash))
 
 
 def test_a_loaded_bundle_gives_the_trained_probabilities(store: Path, trained: TrainedModels) -> None:
@@ -101,6 +104,7 @@ def test_missing_and_damaged_files_are_named(path: Path) -> None:
     """No manifest, broken JSON, no graph and a broken graph each say which file."""
     with pytest.raises(BundleError, match=r"has no manifest\.json"):
         load_bundle(path.parent)
+    edit_manifest(path, lambda manifest: manifest.pop("graph_hash"))
     good = (path / "bundle.onnx").read_bytes()
     (path / "bundle.onnx").write_bytes(good[: len(good) // 2])
     with pytest.raises(BundleError, match="can't open it"):
@@ -111,6 +115,17 @@ def test_missing_and_damaged_files_are_named(path: Path) -> None:
     (path / "manifest.json").write_text("{")
     with pytest.raises(BundleError, match="not readable as JSON"):
         load_bundle(path)
+
+
+def test_a_graph_that_was_changed_after_export_is_not_served(path: Path) -> None:
+    """One other bit is refused by the manifest's hash; a bundle of a release that wrote none still loads."""
+    model = onnx.load(path / "bundle.onnx")
+    model.doc_string = "changed"
+    onnx.save(model, path / "bundle.onnx")
+    with pytest.raises(BundleError, match=r"bundle\.onnx: is not the graph that was exported"):
+        load_bundle(path)
+    edit_manifest(path, lambda manifest: manifest.pop("graph_hash"))
+    assert load_bundle(path).manifest.graph_hash is None
 
 
 def test_another_schema_version_is_refused(path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.bundle.store import default_store, describe_bundle, find_bundle, list_bundles
+from serving.bundle.store import default_store, describe_bundle, find_bundle, has_champion, list_bundles
 from serving.errors import BundleError
 
 if TYPE_CHECKING:
@@ -41,11 +41,27 @@ def own_store(store: Path, tmp_path: Path) -> Path:
 
 
 def test_latest_version_and_prefix_name_the_same_bundle(store: Path) -> None:
-    """`name`, `name:latest`, `name:version` and the beginning of the version lead to one folder."""
+    """`name` while none was promoted, `name:latest`, `name:version` and the version's beginning lead to one folder."""
     path = find_bundle("keepgrow", store)
     assert path == find_bundle("keepgrow:latest", store)
     assert path == find_bundle(f"keepgrow:{path.name}", store)
     assert path == find_bundle(f"keepgrow:{path.name[:6]}", store)
+
+
+def test_a_name_alone_is_the_champion_if_there_is_one(own_store: Path) -> None:
+    """A newer bundle that was not promoted is not meant by the name alone; a champion that is gone is an error."""
+    path = find_bundle("keepgrow", own_store)
+    newer = copy_with_version(path, "aaaa", "2099-01-01T00:00:00+00:00")
+    (path.parent / "latest").write_text(newer.name)
+    assert not has_champion(own_store)
+    assert find_bundle("keepgrow", own_store) == newer
+    (path.parent / "champion").write_text(path.name)
+    assert has_champion(own_store)
+    assert find_bundle("keepgrow", own_store) == path
+    assert find_bundle("keepgrow:latest", own_store) == newer
+    (path.parent / "champion").write_text("gone")
+    with pytest.raises(BundleError, match="keepgrow:gone is no longer"):
+        find_bundle("keepgrow", own_store)
 
 
 def test_latest_follows_the_file_and_without_it_the_newest(own_store: Path) -> None:

@@ -60,7 +60,7 @@ effects = st.builds(
     Effect,
     st.one_of(st.floats(-0.1, 0.3), st.floats(0.01, 0.2), st.floats(-1, 1), st.none()),
     st.one_of(st.floats(0, 0.03), st.floats(0, 0.01), st.floats(0, 0.3), st.none()),
-    st.sampled_from(["uplift", "uplift", "prior"]),
+    st.sampled_from(["uplift", "uplift", "blend", "prior"]),
     st.sampled_from(["x", "dr", "none"]),
     st.integers(0, 10_000),
 )

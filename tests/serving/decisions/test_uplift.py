@@ -130,6 +130,23 @@ def test_a_lift_that_was_surely_measured_makes_nobody_a_sure_thing_or_a_lost_cau
     assert one.winner is not None
 
 
+@pytest.mark.parametrize(("churn", "code"), [(0.01, "sure_thing"), (0.97, "lost_cause")])
+def test_a_prior_that_few_draws_moved_measures_nothing(churn: float, code: str) -> None:
+    """The same numbers that are a measured lift where draws outweigh the prior are none where they do not."""
+    for basis, rule in (("uplift", None), ("blend", code)):
+        effects = learnt("guide", retained=(0.02, 0.005), basis=basis)
+        found = decide(frame(**effects, churn=churn, upsell_probability={"90d": 0.3}), catalogue(action()))
+        assert (None if found.winner else fall(found)) == rule
+
+
+def test_a_prior_that_draws_moved_keeps_its_numbers_and_says_that_it_is_a_prior() -> None:
+    """What draws moved goes before what the catalogue declares, and is not called learnt."""
+    effects = learnt("guide", retained=(0.05, 0.01), basis="blend")
+    value = decide(frame(**effects), catalogue(action())).winner.value
+    assert (value.lift_retain, value.basis) == (pytest.approx(0.05), "prior")
+    assert value.lift_retain_90 == pytest.approx((0.05 - Z_90 * 0.01, 0.05 + Z_90 * 0.01))
+
+
 def test_levers_rank_and_are_shown_apart() -> None:
     """A lever of 3 lifts the lesser action to the top; the amounts in money stay what they are."""
     small = action("small", levers={"strategy": 3.0, "launch": 1.5})

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.decisions.frame import Effect
+from serving.decisions.lift import believed_lifts
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import Rule, load_policy
 from serving.decisions.policy.stages import RULE_STAGES
@@ -34,8 +35,8 @@ def keys(decision: Decision) -> set[str]:
 
 
 def lies_below_zero(effect: Effect | None) -> bool:
-    """Return whether an effect that was learnt surely does harm."""
-    if effect is None or effect.basis != "uplift" or effect.mean is None or effect.standard_error is None:
+    """Return whether an effect that draws moved surely does harm."""
+    if effect is None or effect.basis == "prior" or effect.mean is None or effect.standard_error is None:
         return False
     return effect.mean + Z_90 * effect.standard_error < 0
 
@@ -65,6 +66,28 @@ def test_no_propensity_makes_a_harmful_action_worth_it(
         upsell_probability={"90d": upsell},
     )
     assert standing(decide(harmed, PACKAGED)) == []
+
+
+@given(learnt_frames)
+@settings(max_examples=150, deadline=None)
+def test_what_draws_only_moved_is_worth_as_much_and_overrides_nothing(one: DecisionFrame) -> None:
+    """Were every learnt effect a prior that draws moved, nothing more would stand, and no value would be learnt."""
+    weaker = {
+        name: {
+            outcome: dataclasses.replace(effect, basis="blend") if effect.basis == "uplift" else effect
+            for outcome, effect in of.items()
+        }
+        for name, of in one.effects.items()
+    }
+    # The size of an expansion that the bundle tells goes with effects that were learnt.
+    one = dataclasses.replace(one, extra_mrr_ratio=None)
+    learnt, moved = decide(one, PACKAGED), decide(dataclasses.replace(one, effects=weaker), PACKAGED)
+    worth = {proposal.action.key: proposal.value.amount for proposal in standing(learnt)}
+    for proposal in standing(moved):
+        assert proposal.value.amount == worth[proposal.action.key]
+        assert proposal.value.basis == "prior"
+        for lift in believed_lifts(dataclasses.replace(one, effects=weaker), proposal.action) or ():
+            assert lift.basis == "prior"
 
 
 @given(learnt_frames)
@@ -131,7 +154,7 @@ def test_an_effect_that_is_no_number_never_yields_an_action(one: DecisionFrame, 
     """What stands with a number missing from every effect is a part of what stood with all of them."""
     blind = {
         name: {
-            outcome: dataclasses.replace(effect, **{part: None}) if effect.basis == "uplift" else effect
+            outcome: dataclasses.replace(effect, **{part: None}) if effect.basis != "prior" else effect
             for outcome, effect in of.items()
         }
         for name, of in one.effects.items()

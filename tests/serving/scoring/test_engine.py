@@ -38,10 +38,10 @@ def test_the_answer_has_the_documented_shape(bundle: Bundle, make_rows: Rows) ->
     answer = known(score_rows(make_rows(1), bundle, NOW))[0].to_dict()
     assert set(answer) == {
         "account_id", "churn_risk_score", "churn_risk_tier", "churn_probability", "upsell_probability",
-        "signals", "evidence", "model", "feature_contract",
+        "signals", "evidence", "expansion_ready", "model", "feature_contract",
     }  # fmt: skip
     assert set(answer["churn_probability"]) == {"30d", "60d", "90d"} == set(answer["upsell_probability"])
-    assert set(answer["signals"]) == {"method", "raising", "lowering"}
+    assert set(answer["signals"]) == {"method", "base", "raising", "lowering", "others"}
     for signal in answer["signals"]["raising"] + answer["signals"]["lowering"]:
         assert set(signal) == {"signal", "feature", "value", "contribution", "text"}
     assert set(answer["evidence"]["views"]) == {"usage", "commercial", "profile"}
@@ -120,7 +120,8 @@ def test_reasons_can_be_left_out(bundle: Bundle, make_rows: Rows) -> None:
     full = known(score_rows(rows, bundle, NOW))
     bare = known(score_rows(rows, bundle, NOW, signals=False))
     assert any(score.raising for score in full)
-    assert bare == [score._replace(raising=(), lowering=()) for score in full]
+    nothing = {"raising": (), "lowering": (), "signals_base": None, "others": None}
+    assert bare == [score._replace(**nothing) for score in full]
 
 
 def test_signals_are_ordered_signed_and_true_to_the_row(bundle: Bundle, make_rows: Rows) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from feature_repo.contract import ContractView
 from serving.scoring.evidence import EvidenceScale, weigh_evidence
+from serving.scoring.null_views import ExpectedViews
+from tests.training.export.small_models import make_contract
 
 VIEWS = (ContractView(name="usage", limit_seconds=100), ContractView(name="profile", limit_seconds=1000))
 NOW = 1_772_323_200.0
@@ -26,7 +28,7 @@ NOW = 1_772_323_200.0
         ((101, math.nan), 400.0, "stale"),
         ((0, 0), 27.0, "thin"),
         ((0, 0), 28.0, "full"),
-        ((0, 0), math.nan, "full"),
+        ((0, 0), math.nan, "thin"),
         ((0, 0), None, "full"),
         ((101, 0), 3.0, "stale"),
         ((math.nan, math.nan), 400.0, "thin"),
@@ -35,14 +37,14 @@ NOW = 1_772_323_200.0
 def test_the_status_is_the_worst_that_holds(
     ages: tuple[float, float], account_age: float | None, status: str
 ) -> None:
-    """An age at the limit is fresh, one second more is stale; missing views and new accounts are thin."""
+    """An age at the limit is fresh, one more second stale; missing views, new and ageless accounts are thin."""
     found = weigh_evidence(VIEWS, [NOW - age for age in ages], NOW, account_age_days=account_age)
     assert found.status == status
 
 
 def test_ages_and_missing_views_are_shown() -> None:
     """Each view has its time, age and limit; one without a row is listed as missing."""
-    shown = weigh_evidence(VIEWS, [NOW - 60.5, math.nan], NOW).to_dict()
+    shown = weigh_evidence(VIEWS, [NOW - 60.5, math.nan], NOW, null_views=("profile",)).to_dict()
     assert shown == {
         "status": "thin",
         "reasons": ["missing_view"],
@@ -88,7 +90,9 @@ def test_many_accounts_get_the_evidence_that_each_gets_alone() -> None:
         for times, age in zip(as_of, ages, strict=True)
     ]
     assert [one.to_dict() for one in found] == [one.to_dict() for one in alone]
-    assert [one.status for one in found] == ["full", "thin", "stale", "thin", "full", "thin"]
+    assert [one.status for one in found] == ["full", "thin", "stale", "thin", "thin", "thin"]
+    unread = EvidenceScale(VIEWS).weigh_all(as_of, NOW, account_age_days=None, clock=None)
+    assert [one.status for one in unread] == ["full", "full", "stale", "thin", "full", "thin"]
 
 
 def test_an_account_unlike_those_of_training_is_thin_and_says_so() -> None:
@@ -111,3 +115,38 @@ def test_an_account_unlike_those_of_training_is_thin_and_says_so() -> None:
     assert [one.reasons for one in together] == [
         (), ("new_account", "unlike_training"), ("unlike_training",),
     ]  # fmt: skip
+
+
+def test_an_account_of_unknown_age_says_so() -> None:
+    """An age that should be known and is not is a reason of its own, and not that of a new account."""
+    assert weigh_evidence(VIEWS, [NOW, NOW], NOW, account_age_days=math.nan).reasons == ("unknown_age",)
+    assert weigh_evidence(VIEWS, [NOW, NOW], NOW, account_age_days=3.0).reasons == ("new_account",)
+    assert weigh_evidence(VIEWS, [NOW, NOW], NOW).reasons == ()
+
+
+def test_views_that_are_null_throughout_are_missing_where_training_knew_them() -> None:
+    """One account or several, of equal and of different times: null views are listed where they are expected."""
+    contract = make_contract()
+    shares = {"usage": 0.0, "commercial": 0.05, "profile": 1.0}
+    scale = EvidenceScale(contract.views, ExpectedViews.of(contract, shares))
+    matrix = np.ones((5, len(contract.model_features)))
+    of_view = np.array([feature.view for feature in contract.model_features])
+    matrix[1, of_view == "usage"] = np.nan
+    matrix[2, of_view == "profile"] = np.nan
+    matrix[3] = np.nan
+    matrix[4, np.flatnonzero(of_view == "usage")[1:]] = np.nan
+    missing = [(), ("usage",), (), ("usage", "commercial"), ()]
+    ages = np.full(5, 400.0)
+    same = np.full((5, 3), NOW)
+    others = same - np.arange(5)[:, None]
+    for as_of in (same, others):
+        together = scale.weigh_all(as_of, NOW, account_age_days=ages, matrix=matrix, clock=None)
+        assert [one.missing for one in together] == missing
+        assert [one.status for one in together] == ["full", "thin", "full", "thin", "full"]
+        assert [one.reasons for one in together] == [("missing_view",) if some else () for some in missing]
+        for row in range(5):
+            part = slice(row, row + 1)
+            alone = scale.weigh_all(
+                as_of[part], NOW, account_age_days=ages[part], matrix=matrix[part], clock=None
+            )
+            assert [one.to_dict() for one in alone] == [together[row].to_dict()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from serving.scoring.exact import METHOD, exact_reasons, score_exactly, shapley_
 from serving.scoring.leaf_paths import read_leaf_paths, readable
 from tests.serving.scoring.conftest import NOW
 from tests.training.export.small_models import TRAINED_AT, make_booster, make_matrix, make_trained
+from tests.training.export.test_interval_weights import segmented
 from training.export.bundle import save_bundle
 from training.export.hard_rows import hard_rows
 from training.export.parity import exact_contributions
@@ -57,10 +59,13 @@ def explained(booster: lgb.Booster, matrix: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(booster.predict(matrix, pred_contrib=True))[:, :-1]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["three boosters", "one booster"])
+@pytest.fixture(scope="module", params=["three boosters", "one booster", "segments"])
 def trained(request: pytest.FixtureRequest) -> TrainedModels:
-    """Return trained heads, whose intervals have boosters of their own or share one."""
-    return make_trained(seed=11, shared=request.param)
+    """Return trained heads, whose intervals have boosters of their own, share one, or are calibrated by segment."""
+    trained = make_trained(seed=11, shared=request.param == "one booster")
+    if request.param != "segments":
+        return trained
+    return dataclasses.replace(trained, heads=(segmented(trained.head("churn")), trained.head("upsell")))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +141,8 @@ def test_a_score_with_exact_reasons_is_the_same_score(
         assert not isinstance(other, UnknownAccount)
         assert other.signals_method == METHOD
         assert one.signals_method == "leaf_averaged_treeshap"
-        reasons = {"raising": (), "lowering": (), "signals_method": "", "contributions": None}
+        reasons = {"raising": (), "lowering": (), "others": 0.0, "signals_method": "", "contributions": None}
+        assert one.signals_base == other.signals_base is not None
         assert one._replace(**reasons) == other._replace(**reasons)
         assert other.contributions == pytest.approx(
             dict(zip(names, contributions[row], strict=True)), abs=1e-8

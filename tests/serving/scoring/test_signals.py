@@ -44,7 +44,18 @@ def pick(tables: SignalTables, contributions: list[float], values: list[float], 
     """Return (raising, lowering) of one account."""
     return strongest_signals(
         tables, np.array([contributions], dtype=np.float32), np.array([values]), [{"plan": plan}]
-    )[0]
+    )[0][:2]
+
+
+def test_what_is_not_shown_is_told_in_sum(tables: SignalTables) -> None:
+    """Others are all contributions but those that are shown, weak signals included, alone and among many."""
+    contributions = np.array([[0.2, 0.3, 0.1, 0.004, 0.05, -0.4], [0.0] * 6], dtype=np.float32)
+    values, context = np.ones((2, 6)), [{"plan": "pro"}] * 2
+    alone = [strongest_signals(tables, contributions[row : row + 1], values, context)[0] for row in (0, 1)]
+    assert alone[0].others == 0.004
+    assert alone == strongest_signals(tables, contributions, values, context)
+    weaker = np.array([[0.06, 0.05, 0.1, 0.09, 0.08, -0.4]], dtype=np.float32)
+    assert strongest_signals(tables, weaker, values[:1], context[:1])[0].others == 0.08
 
 
 def test_windows_of_one_signal_add_up_and_speak_once(tables: SignalTables) -> None:

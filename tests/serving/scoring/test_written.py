@@ -114,6 +114,17 @@ def test_accounts_with_few_or_no_signals_are_written_alike(bundle: Bundle, make_
     assert {0, 1, 2, 3} <= lengths
 
 
+def test_a_bundle_without_a_base_is_written_as_before(bundle: Bundle, make_rows: Rows) -> None:
+    """Of a bundle whose manifest tells no base, answers have neither base nor others, written fast or not."""
+    heads = tuple(head.model_copy(update={"contributions_base": None}) for head in bundle.manifest.heads)
+    older = dataclasses.replace(bundle, manifest=bundle.manifest.model_copy(update={"heads": heads}))
+    fast, slow = both(make_rows(20), older)
+    assert fast == slow
+    assert {frozenset(score["signals"]) for score in orjson.loads(fast)} == {
+        frozenset({"method", "raising", "lowering"})
+    }
+
+
 def test_what_is_remembered_is_bounded(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of sentences begins anew when it is full, and says the same."""
     monkeypatch.setattr(written, "REMEMBERED", 10)

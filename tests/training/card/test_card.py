@@ -33,14 +33,17 @@ def facts() -> CardFacts:
 
 
 def test_baselines_stand_beside_ours_with_intervals(facts: CardFacts) -> None:
-    """Both renderings show every model with its interval, ours first."""
+    """Both renderings show every model with its interval and what it is, ours first."""
     horizon = facts.heads[0].horizons[1]
     assert horizon.models[0].key == "keepgrow"
     assert len(horizon.models) == 4
-    for text in (render_html(facts), render_markdown(facts)):
-        assert "0.810 (0.78 to 0.84)" in text
-        assert "0.800 (0.77 to 0.83)" in text
-        assert "Logistic regression" in text
+    page, text = render_html(facts), render_markdown(facts)
+    assert "<span>0.810</span><small>0.78 to 0.84</small>" in page
+    assert "0.810 (0.78 to 0.84)" in text
+    assert "0.800 (0.77 to 0.83)" in text
+    for rendered in (page, text):
+        assert "Logistic regression" in rendered
+        assert "note on best_single_feature" in rendered
 
 
 def test_a_doubtful_gain_is_called_doubtful(facts: CardFacts) -> None:
@@ -63,7 +66,7 @@ def test_synthetic_data_is_called_synthetic_and_real_data_is_not(facts: CardFact
 def test_the_page_is_one_well_formed_file_for_light_dark_and_phone(facts: CardFacts) -> None:
     """Nothing is loaded from elsewhere, both colour schemes and phones are provided for, all tags close."""
     page = render_html(facts)
-    assert not re.search(r"(src|href)\s*=|url\(|@import|<script", page)
+    assert not re.search(r"src\s*=|href\s*=\s*\"[^#]|url\(|@import|<script", page)
     assert "prefers-color-scheme: dark" in page
     assert "width=device-width" in page
     open_tags = []

@@ -43,7 +43,7 @@ def test_recall_with_few_events_is_not_promised():
     label = np.array([1.0] * 5 + [0.0] * 45)
     found = choose_threshold(label, np.linspace(0.9, 0.1, 50), POLICY, mode="recall_first")
     assert found.rule == "max_f1"
-    assert "5 events" in found.sentence
+    assert "5 accounts" in found.sentence
 
 
 def test_f1_is_the_largest_that_any_threshold_has(rows):
@@ -93,11 +93,25 @@ def test_flagging_counts_rows_and_money():
         "flagged_ratio": 0.5,
         "revenue_protection_accuracy": 0.5,
         "revenue_protection_accuracy_flagging_nobody": 0.7,
+        "revenue_protection_accuracy_gain": pytest.approx(-0.2),
         "revenue_recall": pytest.approx(1 / 3),
         "value_per_account": 0.5,
     }
     part = flagging(bootstrap, label, flagged, among=np.array([True, True, False, False]))
     assert part["precision"].value == 1.0
+
+
+def test_three_hits_of_three_are_no_certainty():
+    """A precision of one, or a recall of none, of few accounts has the interval that so few allow."""
+    label, flagged = np.array([1.0, 1, 1, 0, 0, 1]), np.array([True, True, True, False, False, False])
+    account = np.array(list("abcdef"), dtype=object)
+    found = flagging(AccountBootstrap(account, samples=50, seed=1), label, flagged)
+    assert found["precision"] == Estimate(1.0, pytest.approx(0.025 ** (1 / 3)), 1.0)
+    one = np.array(["a"] * 6, dtype=object)
+    found = flagging(AccountBootstrap(one, samples=50, seed=1), label, flagged)
+    assert found["precision"].low == pytest.approx(0.025)
+    missed = flagging(AccountBootstrap(account, samples=50, seed=1), 1 - label, flagged)
+    assert missed["recall"].high == pytest.approx(1 - 0.025 ** (1 / 2))
 
 
 def test_a_target_is_met_or_missed_only_beyond_noise():
@@ -109,12 +123,48 @@ def test_a_target_is_met_or_missed_only_beyond_noise():
             "f1": Estimate(np.nan, np.nan, np.nan),
         },
         Targets(),
+        nobody={name: Estimate(0.0, 0.0, 0.0) for name in ("precision", "recall", "f1")},
+        everybody={name: Estimate(0.1, 0.1, 0.1) for name in ("precision", "recall", "f1")},
     )
+    assert {name: entry["sentence"] for name, entry in found.items()} == {
+        "precision": "met",
+        "recall": "undecided",
+        "f1": "missed",
+    }
     assert {name: entry["verdict"] for name, entry in found.items()} == {
         "precision": "met",
         "recall": "undecided",
         "f1": "missed",
     }
+
+
+def test_a_target_that_flagging_nobody_meets_is_said_to_prove_nothing():
+    """With one event in forty rows, a poor model has 92 % of the MRR right and flagging nobody 97 %: both are told."""
+    label, flagged = np.zeros(4000), np.zeros(4000, dtype=bool)
+    label[::40], flagged[1::20] = 1.0, True
+    account = np.array([f"a{number}" for number in range(4000)], dtype=object)
+    bootstrap = AccountBootstrap(account, samples=200, seed=1)
+    made = {
+        kind: flagging(bootstrap, label, flags, mrr=np.ones(4000))
+        for kind, flags in (
+            ("ours", flagged),
+            ("nobody", np.zeros(4000, dtype=bool)),
+            ("everybody", np.ones(4000, dtype=bool)),
+        )
+    }
+    idle = {"nobody": made["nobody"], "everybody": made["everybody"]}
+    found = against_targets(made["ours"], Targets(), **idle)
+    money = found["revenue_protection_accuracy"]
+    assert money["verdict"] == "met"
+    assert money["sentence"] == "met, but so does flagging nobody and by more (0.975)"
+    assert (money["flagging_nobody"], money["flagging_everybody"]) == (0.975, 0.025)
+    assert found["recall"]["sentence"] == "missed"
+    assert found["precision"]["flagging_nobody"] is None
+    assert found["precision"]["sentence"] == "missed"
+    poor = against_targets(made["everybody"], Targets(), **idle)["revenue_protection_accuracy"]
+    assert poor["sentence"] == "missed, though flagging nobody reaches 0.975"
+    everybody = against_targets(made["everybody"], Targets(), **idle)
+    assert everybody["recall"]["sentence"] == "met, but so does flagging everybody (1.000)"
 
 
 def test_every_rule_is_judged_and_small_segments_take_the_overall_threshold(rows):
@@ -140,7 +190,14 @@ def test_every_rule_is_judged_and_small_segments_take_the_overall_threshold(rows
         "tiny": "overall",
     }
     assert parts["tiny"]["threshold"] == rules.shipped.value
-    assert "overall" not in parts["tiny"]
+    assert parts["tiny"]["few_events"]
+    assert parts["tiny"]["overall"]["precision"]["low"] < parts["tiny"]["overall"]["precision"]["high"]
+    assert "calibration_ratio" not in parts["tiny"]
+    for name in ("precision", "recall", "revenue_protection_accuracy_gain"):
+        assert parts["smb"]["overall"][name]["low"] < parts["smb"]["overall"][name]["high"]
+    assert parts["smb"]["accounts"] <= 900
+    assert found["targets"] == found["policies"]["precision_first"]["targets"]
+    assert found["idle"]["everybody"]["recall"]["value"] == 1.0
     here = code == 0
     flagged = probability >= parts["smb"]["threshold"]
     assert parts["smb"]["own"]["precision"]["value"] == pytest.approx(label[here & flagged].mean(), abs=1e-6)

@@ -6,17 +6,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from tests.training.evaluation.test_slices import judged
-from training.evaluation.fairness import parity_gaps
-from training.limits import Limits
+from training.evaluation.fairness import parity_gaps, unmeasured
+from training.limits import load_limits
 
 REGIONS = np.array([f"r{number % 4}" for number in range(4000)], dtype=object)
 
 
-def gaps(rows, **changes):
+def gaps(rows):
     """Return gaps by measure and slice."""
-    found = parity_gaps(rows, Limits(**changes), samples=200, seed=1)
+    found = parity_gaps(rows, load_limits(), samples=200, seed=1)
     return {(gap.measure, gap.slice): gap for gap in found}
 
 
@@ -64,6 +65,35 @@ def test_a_small_slice_is_not_judged():
     found = gaps(dataclasses.replace(rows, probability=np.where(regions == "tiny", 0.01, rows.probability)))
     assert found["selection", "tiny"].verdict == "too_few"
     assert found["selection", "tiny"].high / found["selection", "tiny"].low > 10
+
+
+def test_intervals_hold_over_all_measures_slices_and_heads():
+    """Four slices have twelve gaps a head, so an interval of two heads is one of 24, by the normal's quantile."""
+    rows = judged(4000, region=REGIONS)
+    widths = []
+    for heads in (1, 2):
+        found = parity_gaps(rows, load_limits(), samples=200, seed=1, heads=heads)
+        gap = next(gap for gap in found if (gap.measure, gap.slice) == ("calibration", "r1"))
+        widths.append(gap.high - gap.low)
+        assert len(found) == 12
+    ratio = norm.ppf(1 - 0.05 / (2 * 24)) / norm.ppf(1 - 0.05 / (2 * 12))
+    assert widths[1] / widths[0] == pytest.approx(ratio)
+    spread = widths[0] / (2 * norm.ppf(1 - 0.05 / (2 * 12)))
+    assert 0.005 < spread < 0.05
+
+
+def test_columns_that_refuse_but_cant_be_judged_are_named():
+    """One that no feature tells, one that is never known, and one of tiny slices; one known value has no gap."""
+    regions = np.array(["big"] * 1190 + ["tiny"] * 10, dtype=object)
+    alike = np.array(["only"] * 1200, dtype=object)
+    rows = judged(
+        1200, region=regions, segment=np.full(1200, "unknown", dtype=object), plan=alike, size=REGIONS[:1200]
+    )
+    found = unmeasured(rows.columns, parity_gaps(rows, load_limits(), samples=50, seed=1), load_limits())
+    assert list(found) == ["region", "segment", "tenure"]
+    assert "too small" in found["region"]
+    assert "not known" in found["segment"]
+    assert "no feature" in found["tenure"]
 
 
 def test_a_column_with_one_value_has_no_gap():

@@ -7,8 +7,9 @@ import pytest
 
 from training.evaluation.baselines import Column
 from training.evaluation.leakage import find_leaks
-from training.limits import LeakageLimits
+from training.limits import load_limits
 
+LIMITS = load_limits().leakage
 ROWS = 2000
 LABEL = (np.random.default_rng(0).random(ROWS) < 0.1).astype(float)
 NOISE = np.random.default_rng(1).normal(size=ROWS)
@@ -36,7 +37,7 @@ PART = LABEL * (np.random.default_rng(3).random(ROWS) < 0.5)
 def test_a_leak_is_found_and_named(column, categories):
     """Whatever its form, the column is named, and its honest neighbour is not."""
     matrix = np.column_stack([NOISE, column])
-    search = find_leaks(matrix, LABEL, [Column("honest"), Column("leak", categories)], LeakageLimits())
+    search = find_leaks(matrix, LABEL, [Column("honest"), Column("leak", categories)], LIMITS)
     assert [leak.column for leak in search.leaks] == ["leak"]
 
 
@@ -45,9 +46,7 @@ def test_good_honest_features_are_not_accused():
     strong = LABEL * 1.5 + NOISE
     category = np.where((LABEL > 0) & (CODES < 2), 1.0, CODES)
     matrix = np.column_stack([strong, category, np.where(CODES > 0, np.nan, NOISE)])
-    search = find_leaks(
-        matrix, LABEL, [Column("strong"), Column("plan", 4), Column("often_missing")], LeakageLimits()
-    )
+    search = find_leaks(matrix, LABEL, [Column("strong"), Column("plan", 4), Column("often_missing")], LIMITS)
     assert search.leaks == ()
     assert search.auc[0] > 0.8
 
@@ -56,4 +55,4 @@ def test_a_handful_of_events_accuses_nobody():
     """With five events some feature ranks them perfectly by chance."""
     label = np.zeros(ROWS)
     label[:5] = 1
-    assert find_leaks(label[:, None] + 0.0, label, [Column("lucky")], LeakageLimits()).leaks == ()
+    assert find_leaks(label[:, None] + 0.0, label, [Column("lucky")], LIMITS).leaks == ()

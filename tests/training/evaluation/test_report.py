@@ -38,7 +38,7 @@ def rows_of(seed: int = 1, *, events: bool = True, better: float = 1.0) -> repor
 
 
 def test_every_model_has_every_figure_with_its_interval() -> None:
-    """Values are scikit-learn's, intervals hold them, precision and recall are ours alone."""
+    """Values are scikit-learn's, intervals hold them, and baselines are judged by as many alerts as ours."""
     rows = rows_of()
     found = evaluate(rows, samples=60, seed=1)
     assert (found["rows"], found["accounts"], found["events"]) == (400, 100, int(rows.label.sum()))
@@ -56,12 +56,26 @@ def test_every_model_has_every_figure_with_its_interval() -> None:
             )
             assert figures[key]["low"] <= figures[key]["value"] <= figures[key]["high"]
         assert {"brier", "log_loss", "lift_top_decile", "calibration_ratio"} <= set(figures)
-        assert ("precision" in figures) == ("recall" in figures) == (name == OURS)
+        assert {"precision", "recall", "f1"} <= set(figures)
     flagged = rows.probabilities[OURS] >= 0.4
+    rate = rows.label.mean()
+    at_random = found["models"]["base_rate"]["metrics"]
+    assert at_random["precision"]["value"] == pytest.approx(rate, abs=1e-6)
+    assert at_random["recall"]["value"] == pytest.approx(flagged.mean(), abs=1e-6)
+    alike = found["models"]["logistic_regression"]["metrics"]
+    assert alike["precision"] == found["models"][OURS]["metrics"]["precision"]
     assert found["models"][OURS]["metrics"]["precision"]["value"] == pytest.approx(
         precision_score(rows.label, flagged), abs=1e-6
     )
     assert found["models"]["base_rate"]["note"] == "30 % for everybody"
+
+
+def test_rows_of_equal_score_share_the_last_places() -> None:
+    """As many rows as asked for are taken, the highest first; those at the edge in equal parts."""
+    score = np.array([0.1, 0.9, 0.5, 0.5, 0.5, 0.2])
+    assert report.highest(score, 2).tolist() == pytest.approx([0, 1, 1 / 3, 1 / 3, 1 / 3, 0])
+    assert report.highest(score, 0).tolist() == [0] * 6
+    assert report.highest(score, 6).tolist() == [1] * 6
 
 
 def test_gain_is_ours_minus_each_baseline_on_the_same_resamples() -> None:

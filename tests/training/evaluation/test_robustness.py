@@ -57,9 +57,33 @@ def test_noise_moves_numbers_by_a_tenth_and_leaves_flags_and_categories():
     assert not np.array_equal(changed, noisy(given, 0.1, seed=4))
 
 
+def test_noise_reaches_small_counts_and_keeps_their_mean():
+    """Of counts of 0, 1 and 2 a good part changes, some zeros too, none falls below zero, and the mean stays."""
+    given = rows()
+    counts = np.random.default_rng(5).poisson(1.0, len(given.matrix)).astype(float)
+    given.matrix[:, NAMES.index("seats")] = counts
+    changed = np.mean([noisy(given, 0.1, seed=seed)[:, NAMES.index("seats")] for seed in range(40)], axis=0)
+    once = noisy(given, 0.1, seed=3)[:, NAMES.index("seats")]
+    assert 0.15 < (once != counts).mean() < 0.4
+    assert (once[counts == 0] > 0).any()
+    assert once.min() == 0
+    assert abs(changed.mean() - counts.mean()) < 0.03
+    ones = [noisy(given, 0.1, seed=seed)[counts == 1, NAMES.index("seats")] for seed in range(10)]
+    assert np.std(ones) > 0.3
+
+
+def test_what_is_missing_stays_missing_under_noise():
+    """Noise fills no gap."""
+    given = rows()
+    given.matrix[:50, NAMES.index("seats")] = np.nan
+    assert np.isnan(noisy(given, 0.1, seed=3)[:50, NAMES.index("seats")]).all()
+
+
 def test_noise_costs_some_of_the_ranking():
     """The report has the drop with its interval, and how far probabilities moved."""
     noise = robustness(rows(), samples=60, seed=1)["noise"]
     assert noise["ratio"] == 0.1
+    assert noise["numbers_changed"] > 0.9
+    assert noise["counts_changed"] > 0.5
     assert noise["roc_auc_drop"]["low"] <= noise["roc_auc_drop"]["value"] <= noise["roc_auc_drop"]["high"]
     assert 0 < noise["mean_abs_probability_change"] < 0.2

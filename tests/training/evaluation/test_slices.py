@@ -11,7 +11,7 @@ from serving.bundle.manifest import Encoding
 from tests.training.export.small_models import make_contract, make_matrix
 from training.evaluation import metrics
 from training.evaluation.slices import JudgedRows, slice_columns, slice_report, slices_of
-from training.limits import SliceLimits
+from training.limits import load_limits
 
 CONTRACT = make_contract()
 PLANS = (Encoding(feature="plan", categories=("basic", "pro", "team")),)
@@ -60,7 +60,7 @@ def test_rare_values_are_put_together_but_none_is_lost():
 def test_a_slice_has_the_figures_of_its_own_rows():
     """AUC, event ratio, selection rate and recall are those of the slice alone, inside their intervals."""
     rows = judged(plan=np.where(np.arange(1200) % 3, "basic", "pro"))
-    report = slice_report(rows, SliceLimits(), samples=60, seed=1)
+    report = slice_report(rows, load_limits().slices, samples=60, seed=1)
     json.dumps(report, allow_nan=False)
     pro = next(one for one in report["columns"]["plan"] if one["slice"] == "pro")
     mask = rows.columns["plan"] == "pro"
@@ -87,6 +87,6 @@ def test_a_small_slice_is_shown_and_flagged():
     plans = np.array(["basic"] * 1195 + ["rare"] * 5)
     rows = judged(plan=plans)
     rows.label[-5:] = 0
-    rare = slice_report(rows, SliceLimits(), samples=40, seed=1)["columns"]["plan"][-1]
+    rare = slice_report(rows, load_limits().slices, samples=40, seed=1)["columns"]["plan"][-1]
     assert (rare["slice"], rare["small"], rare["events"]) == ("rare", True, 0)
     assert rare["roc_auc"] == {"value": None, "low": None, "high": None}

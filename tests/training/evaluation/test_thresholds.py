@@ -41,6 +41,7 @@ def test_an_unreachable_target_falls_back_to_the_largest_f1_and_says_so():
     found = choose_threshold(label, probability, POLICY)
     assert found.rule == "max_f1"
     assert "no threshold reaches 80%" in found.sentence
+    assert f"and flags {(probability >= found.value).mean():.0%} of its rows" in found.sentence
     scores = []
     for value in np.unique(probability)[::20]:
         flagged = probability >= value
@@ -54,6 +55,48 @@ def test_equal_probabilities_are_flagged_together():
     label = np.array([1.0, 1, 1, 1, 1, 0, 0, 0, 0, 0])
     found = choose_threshold(label, np.full(10, 0.4), POLICY)
     assert found.value == 0.4
+
+
+def test_rows_of_one_account_count_once():
+    """Forty sure events are evidence if forty accounts had them, and none if four accounts had ten each."""
+    label = np.concatenate([np.ones(40), np.tile([1.0, 0, 0, 0], 100)])
+    probability = np.concatenate([np.linspace(0.9, 0.7, 40), np.linspace(0.5, 0.01, 400)])
+    many = np.array([f"a{number}" for number in range(440)], dtype=object)
+    few = np.array([f"a{number % 4}" if number < 40 else f"b{number}" for number in range(440)], dtype=object)
+    assert choose_threshold(label, probability, POLICY, account_id=many) == choose_threshold(
+        label, probability, POLICY
+    )
+    assert "by 4" in choose_threshold(label, probability, POLICY, account_id=many).sentence
+    assert choose_threshold(label, probability, POLICY, account_id=few).rule == "max_f1"
+
+
+def test_recall_is_promised_by_accounts_too():
+    """A hundred events of a hundred accounts show 80 % recall; a hundred of five accounts don't, and it is said."""
+    label = np.array([1.0] * 100 + [0.0] * 300)
+    probability = np.linspace(0.9, 0.1, 400)
+    many = np.array([f"a{number}" for number in range(400)], dtype=object)
+    few = np.array([f"a{number % 5}" for number in range(400)], dtype=object)
+    found = choose_threshold(label, probability, POLICY, mode="recall_first", account_id=many)
+    assert found.rule == "recall_first"
+    found = choose_threshold(label, probability, POLICY, mode="recall_first", account_id=few)
+    assert found.rule == "max_f1"
+    assert "5 accounts" in found.sentence
+
+
+def test_confidence_is_kept_where_accounts_stand_at_many_cutoffs():
+    """Ten rows an account, all with one label: a promise by accounts is kept in 90 % of draws, one by rows isn't."""
+    held, by_rows = [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        event = np.repeat(rng.random(60) < 0.8, 10).astype(float)
+        account = np.repeat([f"a{number}" for number in range(60)], 10).astype(object)
+        probability = np.full(600, 0.5)
+        held.append(
+            choose_threshold(event, probability, POLICY, account_id=account).rule != "precision_first"
+        )
+        by_rows.append(choose_threshold(event, probability, POLICY).rule != "precision_first")
+    assert np.mean(held) >= 0.9
+    assert np.mean(by_rows) < 0.75
 
 
 def test_without_an_event_nobody_is_flagged():

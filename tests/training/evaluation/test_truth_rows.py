@@ -53,11 +53,12 @@ def test_data_without_a_truth_is_refused_with_what_has_one(tmp_path: Path) -> No
         read_truth(tmp_path)
 
 
-def test_a_truth_of_other_days_is_refused(tmp_path: Path) -> None:
-    """Without a month end within the validation part whose labels are known nothing is compared, nor read further."""
+def test_a_truth_of_other_days_is_left_out(tmp_path: Path) -> None:
+    """Without a month end in the validation part whose labels are known nothing is compared, and the reason is told."""
     write_truth(tmp_path, ["2020-01-01", "2026-07-31"])
-    with pytest.raises(DatasetError, match="no month end from 2025-10-01 on whose labels are known by"):
-        judge_against_truth(tmp_path, None, make_trained(), tmp_path)
+    found = judge_against_truth(tmp_path, None, make_trained(), tmp_path)
+    assert list(found) == ["left_out"]
+    assert "no month end from 2025-10-01 on whose labels are known by" in found["left_out"]
 
 
 def part() -> TruthPart:

@@ -7,7 +7,14 @@ import pytest
 
 from tests.training.uplift_world import draws
 from training.evaluation.bootstrap import AccountBootstrap
-from training.evaluation.uplift_curves import UpliftRows, auuc, qini_coefficient, ranking_figures, uplift_at
+from training.evaluation.uplift_curves import (
+    UpliftRows,
+    auuc,
+    qini_coefficient,
+    qini_points,
+    ranking_figures,
+    uplift_at,
+)
 
 RNG = np.random.default_rng(2)
 
@@ -92,3 +99,16 @@ def test_a_resample_counts_rows_as_often_as_its_weight_says(world):
     plain = UpliftRows(rows.account_id[few], rows.treated[few], rows.chance[few], rows.outcome[few])
     weight = (1.0 + few % 2)[None, :]
     assert np.isclose(auuc(plain, true[few], weight)[0], auuc(doubled, true[twice])[0])
+
+
+def test_the_band_of_a_qini_curve_holds_it_and_narrows_to_nothing_at_no_action(world):
+    """Nobody acted on is no gain for certain; elsewhere the band holds the curve and has a width."""
+    rows, effect = world
+    plain = qini_points(rows, effect)
+    banded = qini_points(rows, effect, bootstrap=AccountBootstrap(rows.account_id, samples=60, seed=1))
+    assert banded["y"] == plain["y"]
+    assert "low" not in plain
+    low, high, curve = (np.array(banded[key]) for key in ("low", "high", "y"))
+    assert low[0] == high[0] == 0
+    assert np.mean((low <= curve) & (curve <= high)) > 0.9
+    assert (high - low)[5:].min() > 0

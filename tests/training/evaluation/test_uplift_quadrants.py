@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from training.evaluation.bootstrap import AccountBootstrap
 from training.evaluation.uplift_quadrants import QUADRANTS, assign, quadrant_chances, quadrant_shares
@@ -27,6 +28,20 @@ def test_expected_shares_equal_those_of_accounts_seen_twice():
     assert tuple(found) == QUADRANTS
     for name, share in seen.items():
         assert abs(found[name].value - share) < 0.006, name
+
+
+def test_an_estimate_that_is_unsure_has_wide_shares():
+    """With an error as large as the effect, the interval of persuadables reaches from nearly none to twice as many."""
+    n = 2_000
+    baseline, effect = np.full(n, 0.5), np.full(n, 0.02)
+    bootstrap = AccountBootstrap(np.arange(n).astype(object), samples=200, seed=1)
+    sure = quadrant_shares(baseline, effect, bootstrap)["persuadable"]
+    found = quadrant_shares(baseline, effect, bootstrap, error=np.full(n, 0.01))
+    unsure = found["persuadable"]
+    assert sure.high - sure.low < 1e-9
+    assert unsure.value == sure.value
+    assert (unsure.low, unsure.high) == pytest.approx((0.0, 0.04), abs=0.006)
+    assert found["sleeping_dog"].high < 0.01
 
 
 def test_chances_are_chances_even_for_impossible_effects():

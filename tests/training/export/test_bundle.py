@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
+import math
 import os
 import shutil
 from typing import TYPE_CHECKING, Never
@@ -69,12 +71,17 @@ def test_the_manifest_is_json_and_says_what_training_said(exported: ExportedBund
     assert manifest["metrics"]["odd"] is None
     assert manifest["metrics"]["explanations"]["mean_cosine"] > 0.8
     assert manifest["metrics"]["explanations"]["largest_sum_error"] < 1e-5
+    assert manifest["metrics"]["explanations"]["largest_additivity_error"] < 1e-6
+    base = manifest["heads"][0]["contributions_base"]
+    assert base["probability"] == pytest.approx(1 / (1 + math.exp(-base["log_odds"])), abs=1e-12)
+    assert manifest["heads"][1]["contributions_base"] is None
     assert manifest["heads"][0]["thresholds"] == {"30d": 0.2, "60d": 0.25, "90d": 0.31}
     assert manifest["heads"][0]["definition"] == make_trained().definitions.sentence("churn")
     assert manifest["parity"]["rows"] >= ROWS
     assert manifest["parity"]["max_abs_difference"] < 1e-12
     assert manifest["provenance"]["code_version"] == "1.0+test"
     assert "lightgbm" in manifest["provenance"]["libraries"]
+    assert manifest["graph_hash"] == f"sha256:{hashlib.sha256(exported.files['bundle.onnx']).hexdigest()}"
 
 
 def test_a_stored_booster_is_the_trained_one(exported: ExportedBundle) -> None:

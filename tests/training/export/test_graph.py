@@ -81,26 +81,6 @@ def test_contributions_have_the_sum_of_exact_treeshap(horizon: int, shared: bool
     assert np.abs(found.sum(axis=1) - exact.sum(axis=1)).max() < 1e-5
 
 
-def test_contributions_are_the_derivative_of_the_log_odds() -> None:
-    """Moving one interval's intercept moves the log-odds of P as the weights h / P say."""
-    rng = np.random.default_rng(3)
-    head = make_head(rng, "churn")
-    matrix = make_matrix(rng, 50)
-    step = 1e-6
-    probability = head.probabilities(matrix)[:, -1]
-    hazards = head.hazards(matrix)
-    for interval in range(3):
-        moved = [
-            Platt(platt.slope, platt.intercept + step * (place == interval))
-            for place, platt in enumerate(head.calibrations)
-        ]
-        nearby = HazardHead("churn", head.horizons_days, head.boosters, tuple(moved)).probabilities(matrix)[
-            :, -1
-        ]
-        slope = (np.log(nearby / (1 - nearby)) - np.log(probability / (1 - probability))) / step
-        assert np.allclose(slope, hazards[:, interval] / probability, atol=1e-4)
-
-
 def test_without_explain_contributions_are_empty() -> None:
     """A caller who does not want reasons gets none, and the same probabilities."""
     rng = np.random.default_rng(4)

@@ -11,6 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from tests.training.export.small_models import make_matrix, make_trained
+from tests.training.small_outlook import make_outlook
 from training.export.errors import ExportError, ParityError
 from training.export.graph import build_graph
 from training.export.hard_rows import SPECIAL_VALUES, hard_rows
@@ -69,6 +70,48 @@ def test_every_new_output_is_what_the_trained_models_say(shared: bool) -> None:
     largest = check_outlook_parity(graph_of(trained).serialized(), trained, rows=10_000)
     assert set(largest) == set(SWITCHED)
     assert max(largest.values()) < 1e-12
+
+
+def test_the_trajectory_reads_health_and_counts_who_leaves() -> None:
+    """With inputs of its own the trajectory agrees with LightGBM and declines no less than churn; others ignore them.
+
+    Where health is not given it is missing, which is the same as giving NaN.
+    """
+    trained = with_health(make_trained(seed=6))
+    data = graph_of(trained).serialized()
+    assert max(check_outlook_parity(data, trained, rows=5_000).values()) < 1e-12
+    session = open_session(data)
+    matrix = make_matrix(np.random.default_rng(1), 300)
+    names = [one.name for one in session.get_outputs()]
+
+    def run(health: NDArray[np.float64] | None) -> dict[str, NDArray[np.float64]]:
+        feed = {"features": matrix, **({} if health is None else {"health": health})}
+        return dict(zip(names, session.run(names, feed), strict=True))
+
+    high, low, unknown, silent = (
+        run(None if value is None else np.full((300, 2), value)) for value in (95.0, 5.0, np.nan, None)
+    )
+    for name in names:
+        assert np.array_equal(unknown[name], silent[name])
+        assert np.array_equal(high[name], low[name]) == (name != "trajectory")
+    for found in (high, low, unknown):
+        assert (found["trajectory"][:, 2] >= found["churn"][:, -1] - 1e-12).all()
+        assert np.abs(found["trajectory"].sum(axis=1) - 1).max() < 1e-12
+    one = dict(
+        zip(names, session.run(names, {"features": matrix, "health": np.full((1, 2), 95.0)}), strict=True)
+    )
+    assert np.array_equal(one["trajectory"], high["trajectory"])
+
+
+def with_health(trained: TrainedModels) -> TrainedModels:
+    """Return *trained* with an outlook whose trajectory reads two policy features."""
+    outlook = make_outlook(
+        trained.heads,
+        make_matrix(np.random.default_rng(2), 600),
+        plan_column=5,
+        health=("health_score", "health_score_28d_change"),
+    )
+    return replace(trained, outlook=outlook)
 
 
 def test_probabilities_never_fall_up_to_twelve_months(trained: TrainedModels, graph: BundleGraph) -> None:

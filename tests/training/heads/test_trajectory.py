@@ -8,7 +8,13 @@ import pytest
 from training.definitions import load_definitions
 from training.errors import TooLittleDataError
 from training.evaluation.trajectory_report import trajectory_report
-from training.heads.trajectory import TrajectoryRows, refit_levels, softmax, train_trajectory
+from training.heads.trajectory import (
+    TrajectoryRows,
+    refit_levels,
+    softmax,
+    train_trajectory,
+    with_inputs,
+)
 
 NAMES = ["a", "b", "c"]
 
@@ -82,3 +88,66 @@ def test_levels_follow_the_class_shares():
     assert np.abs(softmax(inputs @ after).mean(axis=0) - shares).max() < 0.002
     assert np.array_equal(after[:2], before[:2])
     assert after[2, 1] == 0.0
+
+
+def test_who_leaves_declines_on_top_of_who_stays():
+    """Fitted to accounts that stay and joined with churn, everyone's probabilities are calibrated, health included."""
+    rng = np.random.default_rng(9)
+
+    def world(seed):
+        rows, _ = _rows(seed)
+        health = rng.normal(50, 20, (len(rows.label), 1))
+        leaves = 1 / (1 + np.exp(2.0 - 0.05 * (60 - health[:, 0])))
+        left = rng.random(len(rows.label)) < leaves
+        return rows, health, leaves, left
+
+    parts = []
+    for seed in (1, 2):
+        rows, health, _, left = world(seed)
+        parts.append(
+            TrajectoryRows.known(with_inputs(rows.matrix, health), np.where(left, np.nan, rows.label))
+        )
+    head, choice = train_trajectory(
+        *parts,
+        None,
+        definitions=load_definitions(),
+        feature_names=NAMES,
+        seed=3,
+        num_threads=1,
+        inputs=("health_score",),
+        churn_column=1,
+    )
+    assert head.inputs == ("health_score",)
+    assert choice["inputs"] == ["health_score"]
+    assert choice["of_accounts_that_stay"]
+    rows, health, leaves, left = world(4)
+    matrix = with_inputs(rows.matrix, health)
+    found = head.probabilities(matrix, np.column_stack([np.zeros(len(leaves)), leaves]))
+    assert np.allclose(found.sum(axis=1), 1.0)
+    assert (found[:, 0] >= leaves).all()
+    declined = np.where(left, 0.0, rows.label) == 0
+    assert found[:, 0].mean() == pytest.approx(declined.mean(), abs=0.04)
+    for ill in (health[:, 0] < 40, health[:, 0] > 60):
+        assert found[ill, 0].mean() == pytest.approx(declined[ill].mean(), abs=0.07)
+    with pytest.raises(ValueError, match="probabilities of churn"):
+        head.probabilities(matrix)
+
+
+def test_calibration_is_told_by_class():
+    """Right probabilities have an error near zero and a curve that holds the diagonal; exaggerated ones are told."""
+    rows, truth = _rows(6, n=3_000)
+    accounts = np.array([f"a{row}" for row in range(3_000)], dtype=object)
+
+    def classes(probability):
+        report = trajectory_report(probability, rows.label, accounts, np.full(3, 1 / 3), samples=50, seed=0)
+        return report["classes"]
+
+    raised = truth**3 / (truth**3).sum(axis=1, keepdims=True)
+    for name, right in classes(truth).items():
+        wrong = classes(raised)[name]
+        error, exaggerated = (one["expected_calibration_error_debiased"] for one in (right, wrong))
+        assert error["low"] < 0.01
+        assert error["value"] < 0.02
+        assert exaggerated["low"] > 0.05
+        assert sum(point["low"] <= point["predicted"] <= point["high"] for point in right["reliability"]) >= 4
+        assert right["said"] == pytest.approx(right["seen"], abs=0.03)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.training.heads.planted import DEFINITIONS, NAMES, hazards
-from training.evaluation.coverage import coverage_of_truth
+from training.evaluation.coverage import coverage_of_truth, mean_errors
 from training.uncertainty.fit import fit_uncertainty
 from training.uncertainty.leaves import account_counts, reached_leaves, refitted_leaves
 
@@ -62,3 +63,17 @@ def test_a_resample_keeps_all_rows_of_an_account_together():
     counts = account_counts(accounts, 7, seed=0)
     assert (counts[0] == counts[2]).all()
     assert (counts[[0, 1, 3]].sum(axis=0) == 3).all()
+
+
+def test_the_error_of_a_mean_is_under_the_mean_of_the_errors(parts, uncertainty):
+    """In a group errors of single rows average out; of one row the claimed error is about that of its interval."""
+    matrix = parts.test.matrix[:200]
+    of_mean = mean_errors(uncertainty, matrix)
+    low, high = uncertainty.interval(matrix)
+    single = (high - low) / 2 / uncertainty.z
+    for horizon in range(3):
+        alone = np.array([np.linalg.norm(of_mean(np.array([row]), horizon)) for row in range(len(matrix))])
+        assert np.median(alone / single[:, horizon]) == pytest.approx(1.0, abs=0.25)
+        together = np.linalg.norm(of_mean(np.arange(len(matrix)), horizon))
+        assert together < alone.mean()
+        assert together > 0

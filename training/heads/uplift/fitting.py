@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from training.heads.uplift.conflict import widened
 from training.heads.uplift.draws import Draws
+from training.heads.uplift.fit import Fit
 from training.heads.uplift.head import UpliftHead, raw_effects
 from training.heads.uplift.learners import Bag, LearnerName, learn
 from training.heads.uplift.shrinkage import (
     Average,
     Prior,
-    Slope,
     between_accounts,
     held_out_slope,
     measured_average,
@@ -27,7 +28,23 @@ if TYPE_CHECKING:
 
     from training.heads.uplift.settings import UpliftSettings
 
-__all__ = ["MIN_DRAWS_FOR_TREES", "MIN_DRAWS_PER_ARM", "Draws", "Fit", "fit_head", "fit_heads"]
+__all__ = [
+    "MIN_DRAWS_FOR_TREES",
+    "MIN_DRAWS_PER_ARM",
+    "RELATIVE_VARIATION",
+    "Draws",
+    "Fit",
+    "HeadLearner",
+    "action_seed",
+    "fit_head",
+    "fit_heads",
+    "has_trees",
+    "measure",
+    "out_of_fold",
+]
+
+HeadLearner: TypeAlias = LearnerName | Literal["none"]
+"""What a head may be made by; `none` is its average alone, without trees."""
 
 MIN_DRAWS_PER_ARM = 30
 """With fewer draws of either arm nothing is measured, and the prior stands alone."""
@@ -35,87 +52,56 @@ MIN_DRAWS_PER_ARM = 30
 MIN_DRAWS_FOR_TREES = 150
 """With fewer draws of either arm no trees are tried: only the average is measured."""
 
+RELATIVE_VARIATION = 1.0
+"""Assumed of effects in units of the churn probability: the coefficient of variation of single accounts' effects.
+
+No draw ever shows one account's effect, so this is declared and not measured. A coefficient of 1 is that of an
+exponential distribution: a few accounts are helped much, most of them little, and some not at all or harmed.
+"""
+
 _BELIEF_BAGS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A head and how it came about.
-
-    Attributes:
-        head: The head.
-        draws: Draws of the action, both arms.
-        treated: Of these, taken.
-        measured: The average effect per unit by the draws alone, or None if they are too few.
-        weight: Weight of the draws against the prior in the average.
-        slope: How much of the trees' differences came true out of fold, or None if no trees were tried.
-        average: The average effect after prior and draws; the head's own `average_sd` has single accounts in it too.
-    """
-
-    head: UpliftHead
-    draws: int
-    treated: int
-    measured: Average | None
-    weight: float
-    slope: Slope | None
-    average: Average | None = None
-
-    def facts(self) -> dict[str, Any]:
-        """Return what a report says of the head, for JSON."""
-        head, measured, slope = self.head, self.measured, self.slope
-        return {
-            "draws": self.draws,
-            "treated": self.treated,
-            "learner": head.learner,
-            "prior": {"mean": head.prior.mean, "sd": head.prior.sd, "scale": head.prior.scale},
-            "measured": None if measured is None else {"mean": measured.mean, "standard_error": measured.sd},
-            "weight_of_draws": self.weight,
-            "average": {
-                "mean": head.average,
-                "sd": head.average_sd if self.average is None else self.average.sd,
-                "sd_of_an_account": head.average_sd,
-            },
-            "slope": None
-            if slope is None
-            else {"raw": slope.raw, "standard_error": slope.sd, "used": head.slope},
-        }
-
-
 def fit_head(
-    learner: LearnerName, draws: Draws, action: int, prior: Prior, *, settings: UpliftSettings, seed: int
+    learner: HeadLearner,
+    draws: Draws,
+    action: int,
+    prior: Prior,
+    *,
+    settings: UpliftSettings,
+    seed: int,
+    difference: NDArray[np.float64] | None = None,
 ) -> Fit:
     """Return the head of one action by *learner*, shrunk to *prior*.
 
     Args:
-        learner: Which learner grows the trees; one that can be exported.
+        learner: Which learner grows the trees; one that can be exported, or `none` for the average alone.
         draws: All draws.
         action: 0 to K - 1.
-        prior: Declared effect.
+        prior: Believed effect.
         settings: Sizes.
         seed: Seed of resampling, folds and LightGBM.
+        difference: Shape (n,), what `out_of_fold` gave with the same arguments; found anew if None.
     """
     rows, positions = draws.effect_rows(action)
     name, treated = draws.treatments.actions[action], int(rows.treated.sum())
-    fewest = min(treated, len(positions) - treated)
-    if fewest < MIN_DRAWS_PER_ARM:
+    measured = measure(draws, action, prior)
+    if measured is None:
         head = UpliftHead.from_prior(name, draws.outcome, prior)
         return Fit(head, len(positions), treated, None, 0.0, None)
     unit, pseudo = draws.units(prior, positions), rows.pseudo_effect()
-    measured = measured_average(pseudo, unit, rows.account_id)
     average, weight = posterior(prior, measured)
     slope = None
     bags: tuple[Bag, ...] = ()
     raw_average = used = 0.0
-    if fewest >= MIN_DRAWS_FOR_TREES:
-        difference = _out_of_fold(learner, draws, action, unit, settings, seed)
+    if learner != "none" and has_trees(draws, action):
+        if difference is None:
+            difference = out_of_fold(learner, draws, action, prior, settings=settings, seed=seed)
         slope = held_out_slope(pseudo, difference, rows.overlap, rows.account_id)
         used = slope.shrunk
-    if used:
-        bags = tuple(bag for bag in learn(learner, rows, settings, seed=seed) if isinstance(bag, Bag))
-        raw_average = float(raw_effects(bags, rows.matrix)[0].sum() / unit.sum())
-    # Effects in units of the churn probability follow the baseline already.
-    baseline = rows.expected[:, :, 0].mean(axis=0)
-    apart = between_accounts(average, baseline) if prior.scale == "absolute" else 0.0
+        if used:
+            bags = tuple(bag for bag in learn(learner, rows, settings, seed=seed) if isinstance(bag, Bag))
+            raw_average = float(raw_effects(bags, rows.matrix)[0].sum() / unit.sum())
     head = UpliftHead(
         name,
         draws.outcome,
@@ -123,41 +109,90 @@ def fit_head(
         bags,
         prior,
         average.mean,
-        float(np.hypot(average.sd, apart)),
+        float(np.hypot(average.sd, _apart(prior, average, rows.expected[:, :, 0].mean(axis=0)))),
         raw_average,
         used,
+        average.sd,
     )
     return Fit(head, len(positions), treated, measured, weight, slope, average)
 
 
 def fit_heads(
-    learner: LearnerName,
+    learner: HeadLearner,
     draws: Draws,
     priors: Mapping[str, Prior],
     *,
     settings: UpliftSettings,
     seed: int,
+    differences: Mapping[int, NDArray[np.float64]] | None = None,
 ) -> tuple[Fit, ...]:
-    """Return the heads of all actions of *draws*; *priors* holds one for each."""
-    return tuple(
-        fit_head(learner, draws, action, priors[name], settings=settings, seed=seed + 1000 * action)
-        for action, name in enumerate(draws.treatments.actions)
-    )
+    """Return the heads of all actions of *draws*; *priors* holds one for each.
+
+    Where the draws of several actions together contradict what was declared of them, priors are believed less: see
+    `training.heads.uplift.conflict.widened`.
+
+    Args:
+        learner: Of `fit_head`.
+        draws: All draws.
+        priors: Declared effects.
+        settings: Sizes.
+        seed: Seed; every action has one of its own, see `action_seed`.
+        differences: By action, what `out_of_fold` gave with the same arguments; found anew where it is absent.
+    """
+    names = draws.treatments.actions
+    used = widened(priors, {name: measure(draws, at, priors[name]) for at, name in enumerate(names)})
+    fits = []
+    for action, name in enumerate(names):
+        fit = fit_head(
+            learner, draws, action, used[name],
+            settings=settings, seed=action_seed(seed, action), difference=(differences or {}).get(action),
+        )  # fmt: skip
+        fits.append(replace(fit, declared=priors[name]) if used[name] != priors[name] else fit)
+    return tuple(fits)
 
 
-def _out_of_fold(
-    learner: LearnerName,
-    draws: Draws,
-    action: int,
-    unit: NDArray[np.float64],
-    settings: UpliftSettings,
-    seed: int,
+def action_seed(seed: int, action: int) -> int:
+    """Return the seed of one action's trees."""
+    return seed + 1000 * action
+
+
+def measure(draws: Draws, action: int, prior: Prior) -> Average | None:
+    """Return the average effect of *action* per unit of *prior*'s scale by the draws alone; None if too few."""
+    rows, positions = draws.effect_rows(action)
+    treated = int(rows.treated.sum())
+    if min(treated, len(positions) - treated) < MIN_DRAWS_PER_ARM:
+        return None
+    return measured_average(rows.pseudo_effect(), draws.units(prior, positions), rows.account_id)
+
+
+def has_trees(draws: Draws, action: int) -> bool:
+    """Return whether there are draws enough of either arm of *action* for trees to be tried."""
+    rows, positions = draws.effect_rows(action)
+    treated = int(rows.treated.sum())
+    return min(treated, len(positions) - treated) >= MIN_DRAWS_FOR_TREES
+
+
+def out_of_fold(
+    learner: LearnerName, draws: Draws, action: int, prior: Prior, *, settings: UpliftSettings, seed: int
 ) -> NDArray[np.float64]:
-    """Return what trees that know nothing of the draw's fold say of it beyond the average, shape (n,)."""
+    """Return what trees that know nothing of the draw's fold say of it beyond the average, shape (n,).
+
+    Args:
+        learner: Which learner grows the trees.
+        draws: n of them are between *action* and nothing.
+        action: 0 to K - 1.
+        prior: Says what the average is relative to.
+        settings: Sizes.
+        seed: Seed of resampling and LightGBM.
+
+    Raises:
+        ValueError: The draws have no folds.
+    """
     smaller = settings.with_bags(min(_BELIEF_BAGS, settings.bags))
     rows, positions = draws.effect_rows(action)
     if draws.fold is None:
         raise ValueError("these draws have no folds: make them by `Draws.cross_fitted`")
+    unit = draws.units(prior, positions)
     fold = draws.fold[positions]
     difference = np.empty(len(rows.outcome))
     for number in np.unique(fold):
@@ -169,3 +204,14 @@ def _out_of_fold(
         average = raw[others].sum() / unit[others].sum()
         difference[inside] = raw[inside] - average * unit[inside]
     return difference
+
+
+def _apart(prior: Prior, average: Average, baseline: NDArray[np.float64]) -> float:
+    """Return the standard deviation per unit of single accounts' effects around their average.
+
+    Effects in units of the churn probability follow the baseline already, so that what is left is how far accounts
+    stand apart at one and the same probability: `RELATIVE_VARIATION * sqrt(E[average^2])`.
+    """
+    if prior.scale == "absolute":
+        return between_accounts(average, baseline)
+    return RELATIVE_VARIATION * float(np.hypot(average.mean, average.sd))

@@ -11,13 +11,15 @@ The first term is a normal-normal posterior between the action's declared prior 
 trees say of an account beyond that, counted as far as it came true out of fold (see
 `training.heads.uplift.shrinkage`). A difference of noise variance s^2 that counts by `slope` has posterior variance
 `slope * s^2`. The standard error is that of a single account's effect: `average_sd` holds both the error of the average
-and how far accounts stand around it that the head can't tell apart (`training.heads.uplift.shrinkage`). A head
-without bags is its average alone, which for a new action is its prior.
+and how far accounts stand around it that the head can't tell apart (`training.heads.uplift.fitting`). The error of the
+mean over accounts that look alike is smaller (`UpliftHead.errors_of_mean`), and is what a bundle's graph gives:
+decisions are taken for many accounts that look alike, and how far those stand apart averages out over them, as it does
+over a declared prior. A head without bags is its average alone, which for a new action is its prior.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +45,7 @@ class UpliftHead:
         average_sd: Standard deviation, per unit, of a single account's effect around it.
         raw_average: Average of the bags' effect per unit over the draws.
         slope: Weight of what the trees say of single accounts; 0 if they say nothing, above 1 if they say too little.
+        error_of_average: Standard deviation, per unit, of the average alone; None where that is all of `average_sd`.
     """
 
     action: str
@@ -54,6 +57,7 @@ class UpliftHead:
     average_sd: float
     raw_average: float = 0.0
     slope: float = 0.0
+    error_of_average: float | None = None
 
     @classmethod
     def from_prior(cls, action: str, outcome: str, prior: Prior) -> UpliftHead:
@@ -76,6 +80,24 @@ class UpliftHead:
             mean = mean + self.slope * (raw - self.raw_average * unit)
             variance = variance + self.slope * spread**2
         return mean, np.sqrt(variance)
+
+    def errors_of_mean(
+        self, matrix: NDArray[np.float64], churn_probability: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the standard error of the mean effect over accounts that look alike, shape (n,).
+
+        What is left out of that of `effects` is how far such accounts stand apart.
+
+        Args:
+            matrix: Shape (n, f).
+            churn_probability: As for `effects`.
+        """
+        return replace(self, average_sd=self.error_per_unit).effects(matrix, churn_probability)[1]
+
+    @property
+    def error_per_unit(self) -> float:
+        """Standard deviation, per unit, of the average alone."""
+        return self.average_sd if self.error_of_average is None else self.error_of_average
 
 
 def raw_effects(

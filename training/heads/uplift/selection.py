@@ -1,26 +1,32 @@
-"""Which learner ships: S, unless later draws say that another one comes surely closer to the effects.
+"""Which learner ships: S, unless draws say that another one, or none at all, comes surely closer to the effects.
 
 Differences between learners are mostly smaller than their noise, and whoever takes the winner of each comparison takes
-chance. So one learner is the default, and another one has to beat it beyond noise.
+chance. So one learner is the default, and another one has to beat it beyond noise. The choice is made within the draws
+that are learnt from, by folds of accounts, so that later draws judge heads of which they have not decided anything.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training.evaluation.bootstrap import AccountBootstrap, Estimate
+from training.heads.uplift.fitting import HeadLearner, action_seed, has_trees, measure, out_of_fold
 from training.heads.uplift.learners import DEFAULT, LearnerName
+from training.heads.uplift.shrinkage import held_out_slope, posterior
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from training.heads.uplift.fitting import Draws, Fit
+    from training.heads.uplift.draws import Draws
+    from training.heads.uplift.learners import EffectRows
+    from training.heads.uplift.settings import UpliftSettings
+    from training.heads.uplift.shrinkage import Prior
     from training.treatments import LoggedTreatments
 
 
@@ -64,17 +70,20 @@ class Choice:
     """What came of comparing learners on one outcome.
 
     Attributes:
-        learner: The one to ship.
+        learner: The one to ship; `none` for averages alone.
         decided: Whether it was surely closer than the default, and not the default itself.
         improvement: Per learner, how much its squared error against the pseudo-effects is below that of the averages
             alone, with an interval over accounts; above zero is better.
-        over_default: Per other learner, how much its squared error is below that of the default, likewise.
+        over_default: Per other learner and for `none`, how much its squared error is below that of the default,
+            likewise.
+        differences: By learner and action, what its trees say of each draw beyond the average, out of fold.
     """
 
-    learner: LearnerName
+    learner: HeadLearner
     decided: bool
-    improvement: dict[LearnerName, Estimate]
-    over_default: dict[LearnerName, Estimate]
+    improvement: dict[HeadLearner, Estimate]
+    over_default: dict[HeadLearner, Estimate]
+    differences: Mapping[LearnerName, Mapping[int, NDArray[np.float64]]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice for JSON; values are in units of 1e-6 squared probability."""
@@ -87,36 +96,55 @@ class Choice:
 
 
 def choose_learner(
-    fits: Mapping[LearnerName, tuple[Fit, ...]], later: Draws, *, samples: int, seed: int
+    learners: Sequence[LearnerName],
+    draws: Draws,
+    priors: Mapping[str, Prior],
+    *,
+    settings: UpliftSettings,
+    samples: int,
+    seed: int,
 ) -> Choice:
-    """Return the learner to ship by its loss on *later* draws, all actions together.
+    """Return the learner to ship by its loss on folds of accounts that it has not seen, all actions together.
 
     The loss is the squared distance of a head's effect from the draw's pseudo-effect, weighted by what the draw tells
     (the R-loss of Nie and Wager, 2021, and the doubly robust loss of Kennedy, 2020, agree in this with known
     propensities). The pseudo-effect is noisy but unbiased, so differences of the loss between heads are unbiased too.
-    The default (the first learner, where it isn't among them) gives way to the learner of the least loss of those
-    whose improvement over it is sure although several were tried: more than as many standard errors above zero as
-    leave 2.5 % to all of them together (Bonferroni), the standard error by the lower half of the 95 % interval.
+    Neither the trees nor the slope by which they count have seen the draw's fold.
+
+    The default (the first learner, where it isn't among them) gives way to the best of those that are surely better.
+    A learner is if it is ahead by more than as many standard errors as leave 2.5 % to all of them (Bonferroni), the
+    standard error by the lower half of the 95 % interval. Averages alone, which are simpler, are if the 95 %
+    interval is above zero.
 
     Args:
-        fits: Per learner, the heads of every action, fitted to earlier draws.
-        later: Draws that no head has seen.
+        learners: Which to compare, at least one.
+        draws: From `Draws.cross_fitted`.
+        priors: Declared effect of every action.
+        settings: Sizes.
         samples: Resamples of the accounts.
-        seed: Seed of the resampling.
+        seed: Seed of trees and of the resampling.
     """
-    gained: dict[LearnerName, list[NDArray[np.float64]]] = {name: [] for name in fits}
+    gained: dict[LearnerName, list[NDArray[np.float64]]] = {name: [] for name in learners}
+    differences: dict[LearnerName, dict[int, NDArray[np.float64]]] = {name: {} for name in learners}
     weights, accounts = [], []
-    for action in range(len(later.treatments.actions)):
-        rows, positions = later.effect_rows(action)
-        pseudo = rows.pseudo_effect()
-        churn = None if later.churn_probability is None else later.churn_probability[positions]
+    for action, action_name in enumerate(draws.treatments.actions):
+        if draws.fold is None or not has_trees(draws, action):
+            continue
+        prior = priors[action_name]
+        rows, positions = draws.effect_rows(action)
+        average, _ = posterior(prior, measure(draws, action, prior))
+        alone = average.mean * draws.units(prior, positions)
         weights.append(rows.overlap)
         accounts.append(rows.account_id)
-        for name, heads in fits.items():
-            head = heads[action].head
-            alone = head.average * head.prior.units(len(positions), churn)
-            effect = head.effects(rows.matrix, churn)[0]
+        for name in learners:
+            told = out_of_fold(name, draws, action, prior, settings=settings, seed=action_seed(seed, action))
+            differences[name][action] = told
+            effect = alone + _believed(rows, told, draws.fold[positions])
+            pseudo = rows.pseudo_effect()
             gained[name].append((pseudo - alone) ** 2 - (pseudo - effect) ** 2)
+    default = DEFAULT if DEFAULT in gained else learners[0]
+    if not weights:
+        return Choice(default, False, {}, {}, {})
     weight = np.concatenate(weights)
     bootstrap = AccountBootstrap(np.concatenate(accounts), samples=samples, seed=seed)
     gain = {name: np.concatenate(parts) for name, parts in gained.items()}
@@ -124,19 +152,55 @@ def choose_learner(
     def estimate(values: NDArray[np.float64]) -> Estimate:
         return bootstrap.estimate(lambda times: times @ (weight * values) / (times @ weight))
 
-    default = DEFAULT if DEFAULT in gain else next(iter(gain))
-    over_default = {name: estimate(gain[name] - gain[default]) for name in gain if name != default}
-    errors = NormalDist().inv_cdf(1.0 - 0.025 / max(1, len(over_default))) / NormalDist().inv_cdf(0.975)
-    surely = [
-        name
-        for name, one in over_default.items()
+    others = {name: estimate(gain[name] - gain[default]) for name in gain if name != default}
+    alone_over_default = estimate(-gain[default])
+    over_default: dict[HeadLearner, Estimate] = dict(others.items())
+    over_default["none"] = alone_over_default
+    chosen = preferred(default, others, alone_over_default)
+    return Choice(
+        chosen,
+        chosen != default,
+        {name: estimate(one) for name, one in gain.items()},
+        over_default,
+        differences,
+    )
+
+
+def preferred(default: LearnerName, others: Mapping[LearnerName, Estimate], alone: Estimate) -> HeadLearner:
+    """Return what ships, by how far everything else is ahead of *default*; see `choose_learner`.
+
+    Args:
+        default: Ships unless something is surely better.
+        others: Improvement of each other learner over it.
+        alone: Improvement of the averages alone over it.
+    """
+    errors = NormalDist().inv_cdf(1.0 - 0.025 / max(1, len(others))) / NormalDist().inv_cdf(0.975)
+    surely: dict[HeadLearner, float] = {
+        name: one.value
+        for name, one in others.items()
         if one.value > errors * (one.value - one.low) and one.value > 0
-    ]
-    best = max(surely, key=lambda name: over_default[name].value, default=default)
-    return Choice(best, bool(surely), {name: estimate(one) for name, one in gain.items()}, over_default)
+    }
+    if alone.low > 0:
+        surely["none"] = alone.value
+    return max(surely, key=surely.__getitem__, default=default)
 
 
-def _millionths(found: Mapping[LearnerName, Estimate]) -> dict[str, Any]:
+def _believed(
+    rows: EffectRows, difference: NDArray[np.float64], fold: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the differences times how far they came true in the other folds, shape (n,)."""
+    found = np.zeros(len(difference))
+    pseudo = rows.pseudo_effect()
+    for number in np.unique(fold):
+        inside, others = fold == number, fold != number
+        slope = held_out_slope(
+            pseudo[others], difference[others], rows.overlap[others], rows.account_id[others]
+        )
+        found[inside] = slope.shrunk * difference[inside]
+    return found
+
+
+def _millionths(found: Mapping[HeadLearner, Estimate]) -> dict[str, Any]:
     return {
         name: Estimate(*(1e6 * number for number in (one.value, one.low, one.high))).as_dict()
         for name, one in found.items()

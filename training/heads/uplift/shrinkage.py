@@ -158,9 +158,9 @@ class Slope:
         of accounts, which a small weight costs nothing; how far accounts are told apart falls with it. One that is
         `SURELY_WRONG` standard errors below zero contradicts that belief, and nothing is left of the differences. The
         tail of the prior is long: a sure slope is used nearly as it is, and as regularised trees say too little rather
-        than too much, it may pass 1. With prior mean p the posterior is a normal distribution of mean `m = raw - sd^2 / p` and
-        deviation sd, cut off at zero; its mean is `m + sd pdf(m / sd) / cdf(m / sd)` (Johnson, Kotz and Balakrishnan,
-        1994, section 13.10.1).
+        than too much, it may pass 1. With prior mean p the posterior is a normal distribution of mean
+        `m = raw - sd^2 / p` and deviation sd, cut off at zero; its mean is `m + sd pdf(m / sd) / cdf(m / sd)` (Johnson,
+        Kotz and Balakrishnan, 1994, section 13.10.1).
         """
         if not (np.isfinite(self.raw) and np.isfinite(self.sd)):
             return 0.0

@@ -1,4 +1,4 @@
-"""Trains the uplift heads of every action and outcome: learners compared on later draws, the better one shipped."""
+"""Trains the uplift heads of every action and outcome: a learner chosen on earlier draws, judged on later ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.evaluation.uplift_report import head_figures, policy_figures
-from training.heads.uplift.fitting import Draws, Fit, fit_heads
+from training.evaluation.uplift_report import head_figures, policy_figures, pooled_calibration
+from training.heads.uplift.draws import Draws
+from training.heads.uplift.fit import Fit
+from training.heads.uplift.fitting import HeadLearner, fit_heads
 from training.heads.uplift.head import UpliftHead
 from training.heads.uplift.learners import EXPORTABLE, LearnerName
-from training.heads.uplift.selection import choose_learner, split_later
+from training.heads.uplift.selection import Choice, choose_learner, split_later
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.shrinkage import SCEPTICAL, Prior
 from training.treatments import OUTCOMES
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 MIN_TRAIN_DRAWS = 400
 """With fewer draws before the held-out ones, learners can't be compared; averages are still measured."""
+FEW_JUDGED = 500
+"""With fewer later draws of an action the report says that its figures are rough."""
 
 
 def _silent(_: str) -> None:
@@ -47,8 +51,9 @@ def train_uplift(
 ) -> tuple[tuple[UpliftHead, ...], dict[str, Any]]:
     """Train one head an action and outcome, and say how good they are on later draws.
 
-    Learners are fitted to the earlier draws and compared on the later ones; all figures of the report are of those
-    heads. The heads that are returned are then fitted to all draws by the chosen learner.
+    Learners are compared on folds of the earlier draws, and the chosen one is fitted to all of these. The later draws
+    have no say in that; all figures of the report are of those heads on them. The heads that are returned are then
+    fitted to all draws by the chosen learner.
 
     Args:
         treatments: n draws, from `training.treatments.read_treatments`.
@@ -59,7 +64,7 @@ def train_uplift(
             came after the draw; needed if a prior is relative to churn.
         outcomes: Which outcomes.
         learners: Which learners to compare.
-        held_out_share: Share of the latest draws that learners are compared on.
+        held_out_share: Share of the latest draws that heads are judged on.
         samples: Resamples behind intervals.
         settings: Sizes; the defaults if None.
         seed: Seed of everything random.
@@ -80,7 +85,7 @@ def train_uplift(
     for outcome in outcomes:
         believed = {name: priors.get((name, outcome), SCEPTICAL) for name in treatments.actions}
         fits: tuple[Fit, ...] = ()
-        found: dict[str, Any] = {"actions": {}}
+        found: dict[str, Any] = {"actions": {}, "notes": []}
         if len(treatments):
             judged, learner = _judge(
                 treatments, matrix, outcome, believed, churn_probability, learners,
@@ -92,7 +97,16 @@ def train_uplift(
             )
             fits = fit_heads(learner, draws, believed, settings=sizes, seed=seed)
         for fit in fits:
-            found["actions"].setdefault(fit.head.action, {})["shipped"] = fit.facts()
+            facts = fit.facts()
+            found["actions"].setdefault(fit.head.action, {})["shipped"] = facts
+            if facts["conflict"] and facts["conflict"]["sentence"]:
+                found["notes"].append(f"{fit.head.action}: {facts['conflict']['sentence']}")
+        wider = [fit.head.action for fit in fits if fit.declared is not None]
+        if wider:
+            found["notes"].append(
+                "Draws and priors of these actions together contradict each other, and priors are believed less: "
+                f"{', '.join(wider)}."
+            )
         new = {
             name: UpliftHead.from_prior(name, outcome, prior)
             for (name, of), prior in priors.items()
@@ -123,8 +137,8 @@ def _judge(
     settings: UpliftSettings,
     seed: int,
     progress: Callable[[str], None],
-) -> tuple[dict[str, Any], LearnerName]:
-    """Compare learners on later draws; return the report of it and the learner to ship."""
+) -> tuple[dict[str, Any], HeadLearner]:
+    """Choose a learner on earlier draws and judge it on later ones; return the report of it and the learner."""
     split = split_later(treatments, share, seed)
     facts: dict[str, Any] = {
         "split": {
@@ -136,32 +150,67 @@ def _judge(
     }
     if split.train.sum() < MIN_TRAIN_DRAWS:
         reason = f"fewer than {MIN_TRAIN_DRAWS} draws were known when the held-out ones began"
-        return facts | {"choice": {"learner": learners[0], "decided": False, "reason": reason}}, learners[0]
+        default = {"learner": learners[0], "decided": False, "reason": reason}
+        note = (
+            f"Learners were not compared and no head was judged: {reason} ({facts['split']['train_draws']})."
+        )
+        return facts | {"choice": default, "notes": [note]}, learners[0]
     train = Draws.cross_fitted(
         treatments.select(split.train), matrix[split.train], outcome, _of(churn, split.train),
         settings=settings, seed=seed,
     )  # fmt: skip
+    progress(f"uplift, {outcome}: {', '.join(learners)} compared on {len(train.treatments)} draws")
+    choice = choose_learner(learners, train, priors, settings=settings, samples=samples, seed=seed)
+    known = {} if choice.learner == "none" else choice.differences.get(choice.learner, {})
+    chosen = fit_heads(choice.learner, train, priors, settings=settings, seed=seed, differences=known)
     later = train.later(
         treatments.select(split.held_out), matrix[split.held_out], _of(churn, split.held_out),
         settings=settings, seed=seed,
     )  # fmt: skip
-    fits = {}
-    for name in learners:
-        progress(f"uplift, {outcome}: learner {name} on {len(train.treatments)} draws")
-        fits[name] = fit_heads(name, train, priors, settings=settings, seed=seed)
-    choice = choose_learner(fits, later, samples=samples, seed=seed)
-    chosen = fits[choice.learner]
-    facts["choice"] = choice.as_dict()
-    facts["actions"] = {
-        fit.head.action: {
-            "judged": fit.facts(),
-            "held_out": head_figures(fit.head, later, action, samples=samples, seed=seed),
-        }
-        for action, fit in enumerate(chosen)
+    facts["choice"] = choice.as_dict() | {
+        "by": "folds of accounts of the earlier draws",
+        "draws": len(train.treatments),
     }
-    effects = np.column_stack([fit.head.effects(later.matrix, later.churn_probability)[0] for fit in chosen])
-    facts["policy"] = policy_figures(effects, train, later, samples=samples, seed=seed)
+    judged = [
+        head_figures(fit.head, later, action, samples=samples, seed=seed) for action, fit in enumerate(chosen)
+    ]
+    facts["actions"] = {
+        fit.head.action: {"judged": fit.facts(), "held_out": one}
+        for fit, one in zip(chosen, judged, strict=True)
+    }
+    asked = (later.matrix, later.churn_probability)
+    told = [fit.head.effects(*asked) for fit in chosen]
+    effects = np.column_stack([effect for effect, _ in told])
+    errors = np.stack(
+        [
+            np.column_stack([error for _, error in told]),
+            np.column_stack([fit.head.errors_of_mean(*asked) for fit in chosen]),
+        ]
+    )
+    facts["calibration"] = pooled_calibration(effects, later, samples=samples, seed=seed)
+    facts["policy"] = policy_figures(effects, errors, train, later, samples=samples, seed=seed)
+    facts["notes"] = _notes(choice, facts["actions"])
     return facts, choice.learner
+
+
+def _notes(choice: Choice, actions: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what a reader of the figures must know of how much is behind them."""
+    notes = []
+    if choice.learner == "none":
+        notes.append(
+            "Accounts are not told apart: the trees of the default learner were surely further from the effects than "
+            "averages alone, so averages ship."
+        )
+    unjudged = [name for name, one in actions.items() if one["held_out"] is None]
+    if unjudged:
+        notes.append(f"Too few later draws to judge: {', '.join(unjudged)}.")
+    few = [one["held_out"]["draws"] for one in actions.values() if one["held_out"]]
+    if few and min(few) < FEW_JUDGED:
+        notes.append(
+            f"Few draws: actions are judged on {min(few):,} to {max(few):,} later ones, so that the figures of a "
+            "single action are rough; read their intervals."
+        )
+    return notes
 
 
 def _of(values: NDArray[np.float64] | None, rows: NDArray[np.bool_]) -> NDArray[np.float64] | None:

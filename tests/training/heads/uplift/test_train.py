@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.training.uplift_world import draws, effects
+from training.evaluation.bootstrap import Estimate
 from training.export.trees import read_trees
-from training.heads.uplift.fitting import Draws, fit_head, fit_heads
+from training.heads.uplift.fitting import RELATIVE_VARIATION, Draws, fit_head, fit_heads, out_of_fold
 from training.heads.uplift.head import UpliftHead, raw_effects
 from training.heads.uplift.learners import LEARNERS, TreatmentAsFeature, learn
 from training.heads.uplift.nuisance import account_folds, cross_fitted_outcomes
 from training.heads.uplift.regression import boosted
-from training.heads.uplift.selection import choose_learner, split_later
+from training.heads.uplift.selection import choose_learner, preferred, split_later
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.shrinkage import Prior
 from training.heads.uplift.train import train_uplift
@@ -108,6 +110,12 @@ def test_the_report_says_what_was_compared_and_found(trained):
     assert report["actions"]["poem"]["shipped"]["draws"] == 0
     values = {name: one["doubly_robust"]["value"] for name, one in report["policy"]["value"].items()}
     assert values["uplift"] > max(values["best_single_action"], values["nothing"])
+    assert report["policy"]["surely_acts_in"] <= report["policy"]["acts_in"]
+    assert {"surely_above_zero", "mean_surely_above_zero"} <= set(report["policy"]["uplift_less_others"])
+    assert len(report["calibration"]["bins"]) == 10
+    assert call["held_out"]["calibration"]["error_if_perfect"]["value"] > 0
+    assert call["held_out"]["standard_error"]["median_of_mean"] < call["held_out"]["standard_error"]["median"]
+    assert call["shipped"]["conflict"] == {"z": pytest.approx(0, abs=2), "sentence": None}
 
 
 def test_training_repeats_itself_to_the_bit(trained):
@@ -177,6 +185,9 @@ def test_the_formula_is_the_one_that_is_written(trained):
     mean, error = relative.effects(FRESH, unit)
     assert np.allclose(mean, 0.12 * unit + 0.6 * (raw - 0.2 * unit))
     assert np.allclose(error, np.sqrt((0.03 * unit) ** 2 + 0.6 * spread**2))
+    assert np.array_equal(relative.errors_of_mean(FRESH, unit), error)
+    known = replace(relative, error_of_average=0.01)
+    assert np.allclose(known.errors_of_mean(FRESH, unit), np.sqrt((0.01 * unit) ** 2 + 0.6 * spread**2))
 
 
 def test_shipped_trees_are_of_the_kind_that_is_exported(trained):
@@ -224,21 +235,106 @@ def test_the_default_ships_unless_another_is_surely_better():
     choice = report["outcomes"]["retained"]["choice"]
     assert choice["learner"] == "s"
     assert not choice["decided"]
-    assert set(choice["improvement_over_default_e6"]) == {"dr", "x", "t"}
+    assert set(choice["improvement_over_default_e6"]) == {"dr", "x", "t", "none"}
 
 
-def test_a_learner_that_is_surely_closer_takes_the_default_s_place(prepared):
-    """Heads that know nothing give way to those that do, and these stay where the others are no surer."""
+def test_a_learner_that_is_surely_closer_takes_the_default_s_place():
+    """What is surely ahead of the default ships, the best of several; what merely looks ahead does not."""
+    sure, unsure = Estimate(5.0, 3.0, 7.0), Estimate(9.0, -1.0, 19.0)
+    behind = Estimate(-4.0, -6.0, -2.0)
+    assert preferred("s", {"t": sure, "dr": unsure}, behind) == "t"
+    assert preferred("s", {"t": unsure, "dr": behind}, unsure) == "s"
+    assert preferred("s", {"t": sure, "dr": Estimate(6.0, 4.0, 8.0)}, behind) == "dr"
+
+
+def test_averages_ship_where_the_default_is_surely_worse_than_them():
+    """They are a candidate as any learner is, and the best of all that are surely ahead ships."""
+    ahead = Estimate(5.0, 1.0, 9.0)
+    assert preferred("s", {"t": Estimate(0.0, -2.0, 2.0)}, ahead) == "none"
+    assert preferred("s", {"t": Estimate(6.0, 4.0, 8.0)}, ahead) == "t"
+    assert preferred("s", {"t": Estimate(4.0, 3.0, 5.0)}, ahead) == "none"
+
+
+def test_a_head_of_averages_alone_has_no_trees(prepared):
+    """Asked for none, an action that surely differs between accounts still has one effect for all."""
+    fits = fit_heads("none", prepared[0], {"call": WIDE, "offer": WIDE}, settings=SMALL, seed=1)
+    assert [(fit.head.learner, fit.head.bags, fit.slope) for fit in fits] == [("none", (), None)] * 2
+    assert np.ptp(fits[0].head.effects(FRESH)[0]) == 0
+
+
+def test_the_choice_is_made_without_the_draws_that_judge():
+    """Other outcomes of the later draws change what is held out and nothing of the choice."""
+    logged, matrix, _, _ = draws(1_600)
+    later = split_later(logged, 0.3, 1).held_out
+    changed = logged.select(np.arange(len(logged)))
+    changed.outcomes["retained"] = np.where(
+        later, 1.0 - logged.outcomes["retained"], logged.outcomes["retained"]
+    )
+    reports = [
+        train_uplift(
+            one, matrix, priors=PRIORS, outcomes=("retained",), learners=("t", "x"), samples=20,
+            settings=SMALL, seed=1,
+        )[1]["outcomes"]["retained"]
+        for one in (logged, changed)
+    ]  # fmt: skip
+    assert reports[0]["choice"] == reports[1]["choice"]
+    assert reports[0]["actions"]["call"]["held_out"] != reports[1]["actions"]["call"]["held_out"]
+    assert any("Few draws" in note for note in reports[0]["notes"])
+
+
+def test_what_trees_say_out_of_fold_serves_the_choice_and_the_head(prepared):
+    """A head that is given the differences is the one that finds them itself."""
     known, _ = prepared
-    logged, matrix, _, _ = draws(4_000, seed=8)
-    later = known.later(logged, matrix, None, settings=SMALL, seed=1)
-    blank = Draws.cross_fitted(*draws(900, seed=9, size=0.0)[:2], "retained", None, settings=SMALL, seed=1)
-    priors = {name: Prior(0.0, 0.05) for name in ("call", "offer")}
-    good, bad = (fit_heads("s", one, priors, settings=SMALL, seed=1) for one in (known, blank))
-    taken = choose_learner({"s": bad, "t": good}, later, samples=60, seed=1)
-    assert (taken.learner, taken.decided) == ("t", True)
-    kept = choose_learner({"s": good, "t": bad}, later, samples=60, seed=1)
-    assert (kept.learner, kept.decided) == ("s", False)
+    told = out_of_fold("t", known, 0, WIDE, settings=SMALL, seed=1)
+    one, other = (
+        fit_head("t", known, 0, WIDE, settings=SMALL, seed=1, difference=given) for given in (None, told)
+    )
+    assert one.slope == other.slope
+    assert one.head.slope == other.head.slope
+    assert choose_learner(
+        ("s", "t"), known, {"call": WIDE, "offer": WIDE}, settings=SMALL, samples=20, seed=1
+    ).learner in {"s", "t"}
+
+
+def test_too_few_draws_to_compare_are_said_to_be():
+    """The default ships, nothing is judged, and a note says why."""
+    logged, matrix, _, _ = draws(420)
+    _, report = train_uplift(
+        logged, matrix, priors=PRIORS, outcomes=("retained",), samples=20, settings=SMALL, seed=1
+    )
+    found = report["outcomes"]["retained"]
+    assert found["choice"]["learner"] == "s"
+    assert "fewer than 400 draws" in found["notes"][0]
+    assert "held_out" not in found["actions"]["call"]
+
+
+def test_single_accounts_stand_apart_on_the_churn_scale_too():
+    """A relative effect of single accounts is as unsure as the average, and as far from it as is assumed."""
+    logged, matrix, _, _ = draws(1_200)
+    churn = np.full(len(matrix), 0.3)
+    known = Draws.cross_fitted(logged, matrix, "retained", churn, settings=SMALL, seed=1)
+    fit = fit_head("none", known, 1, Prior(0.1, 0.05, "churn_probability"), settings=SMALL, seed=1)
+    apart = RELATIVE_VARIATION * np.hypot(fit.average.mean, fit.average.sd)
+    assert fit.head.average_sd == pytest.approx(np.hypot(fit.average.sd, apart))
+    assert fit.head.average_sd > abs(fit.head.average)
+
+
+def test_intervals_hold_the_effects_of_single_accounts_that_vary_as_assumed():
+    """Relative effects of an exponential distribution, of actions true to their prior, are held nine times in ten."""
+    rng = np.random.default_rng(11)
+    held = []
+    for seed in range(12):
+        logged, matrix, _, _ = draws(500, seed=seed)
+        churn = rng.uniform(0.05, 0.4, len(matrix))
+        average = max(rng.normal(0.3, 0.1), 0.0)
+        true = churn * average * rng.exponential(size=len(matrix))
+        taken = logged.arm == 1
+        logged.outcomes["retained"] = (rng.random(len(matrix)) < 1 - churn + true * taken).astype(float)
+        known = Draws.cross_fitted(logged, matrix, "retained", churn, settings=SMALL, seed=1)
+        head = fit_head("none", known, 0, Prior(0.3, 0.1, "churn_probability"), settings=SMALL, seed=1).head
+        mean, error = head.effects(matrix, churn)
+        held.append(np.mean(np.abs(mean - true) <= 1.645 * error))
+    assert 0.87 < np.mean(held) < 0.97
 
 
 def test_retelling_keeps_what_the_single_model_says(prepared):

@@ -1,0 +1,83 @@
+"""Trains the uplift heads of each outcome as a stage of its own, side by side, and puts them together.
+
+Outcomes don't know of one another: what comes out is what `train_effects` gives for all of them at once.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from training.outlook_effects import train_effects
+from training.outlook_values import EffectHeads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from training.heads.train import TrainedHead
+    from training.outlook_sources import OutlookSources
+    from training.settings import TrainingSettings
+    from training.uncertainty.fit import HalfHeads
+
+Learnt: TypeAlias = tuple["EffectHeads | None", dict[str, Any]]
+
+
+class Run(Protocol):
+    """Runs a stage; see `training.stages.Stages.run`."""
+
+    def __call__(self, name: str, make: Callable[[], Learnt]) -> Learnt:
+        """Return what *make* returns, or what it returned before."""
+
+
+def effects_by_outcome(
+    churn: TrainedHead,
+    halves: HalfHeads,
+    sources: OutlookSources,
+    *,
+    run: Run,
+    samples: int,
+    seed: int,
+    settings: TrainingSettings,
+    progress: Callable[[str], None],
+) -> Learnt:
+    """Return uplift heads of all outcomes with enough known draws, or None, and what is told of them.
+
+    Args:
+        churn: Says how far away leaving is, where a prior is relative to it.
+        halves: Heads that have not seen what came after an account's draws.
+        sources: Draws with features, and priors.
+        run: Runs each outcome as a stage.
+        samples: Resamples behind intervals.
+        seed: Seed of everything random.
+        settings: How many bags.
+        progress: Called with a sentence a step.
+    """
+
+    def learnt(some: OutlookSources) -> Learnt:
+        return train_effects(
+            churn, halves, some, samples=samples, seed=seed, settings=settings, progress=progress
+        )
+
+    treatments = sources.treatments
+    if treatments is None or not treatments.outcomes:
+        return learnt(sources)
+
+    def one(outcome: str) -> Learnt:
+        alone = replace(treatments, outcomes={outcome: treatments.outcomes[outcome]})
+        return run(f"uplift, {outcome}", lambda: learnt(replace(sources, treatments=alone)))
+
+    with ThreadPoolExecutor(max_workers=len(treatments.outcomes)) as pool:
+        every = list(pool.map(one, treatments.outcomes))
+    found = [(heads, told) for heads, told in every if heads is not None]
+    if not found:
+        return every[0]
+    report = dict(found[0][1])
+    report["outcomes"] = {name: told for _, one in found for name, told in one["outcomes"].items()}
+    together = EffectHeads(
+        heads=tuple(head for heads, _ in found for head in heads.heads),
+        draws=tuple(count for heads, _ in found for count in heads.draws),
+        learnt=tuple(flag for heads, _ in found for flag in heads.learnt),
+        window_days=found[0][0].window_days,
+    )
+    return together, report

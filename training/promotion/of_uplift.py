@@ -1,0 +1,112 @@
+"""The gate on effects of actions: acting by the candidate's brings no less than acting by the champion's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.evaluation.bootstrap import Estimate, simultaneous_reach
+from training.promotion.gate import Gate
+
+if TYPE_CHECKING:
+    from serving.bundle.manifest import Manifest
+    from training.limits import Limits
+    from training.promotion.gate import Candidate, Verdict
+
+_NAME = "uplift not worse"
+
+
+def uplift_gates(candidate: Candidate, limits: Limits) -> list[Gate]:
+    """Return a gate for every outcome that the candidate's effects are about; none if it learnt none from draws.
+
+    What is compared is what training reports of draws that the judged heads have not seen: by how much more accounts
+    stay, or expand, when the action of the largest effect above zero is taken than when nothing is, doubly robust. The
+    difference to doing nothing leaves out how likely the outcome was anyway, which differs between two sets of draws.
+    Intervals combine those of the two reports as if they were independent, which is too wide on the same draws, and
+    hold over all outcomes together.
+
+    Args:
+        candidate: The bundle, and what it is compared with.
+        limits: Limits.
+    """
+    effects = candidate.bundle.manifest.effects
+    learnt = () if effects is None else effects.columns
+    outcomes = tuple(dict.fromkeys(one.outcome for one in learnt if one.basis != "prior"))
+    return [_gate(candidate, outcome, limits, len(outcomes)) for outcome in outcomes]
+
+
+def _gate(candidate: Candidate, outcome: str, limits: Limits, outcomes: int) -> Gate:
+    wider = simultaneous_reach(outcomes) / simultaneous_reach(1)
+    most = limits.comparison.max_policy_value_loss
+    ours = _gain(candidate.bundle.manifest, outcome)
+    theirs = None if candidate.champion is None else _gain(candidate.champion.manifest, outcome)
+    if ours is None:
+        return _unmeasured(candidate, outcome)
+    if theirs is None or candidate.champion is None:
+        found, limit = _widened(ours, wider), f"gain over doing nothing not surely under {-most:+g}"
+        why = "there is no champion yet" if candidate.champion is None else "the champion's was not judged"
+        note = f"{_draws(candidate.bundle.manifest, outcome)} held-out draws; {why}"
+    else:
+        found, limit = _less(ours, theirs, wider), f"gain not surely under the champion's by over {most:g}"
+        note = _basis(candidate.bundle.manifest, candidate.champion.manifest, outcome)
+    verdict: Verdict = "refused" if found.high < -most else "passed"
+    return Gate(
+        _NAME,
+        outcome,
+        f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] a draw",
+        limit,
+        verdict,
+        note,
+    )
+
+
+def _unmeasured(candidate: Candidate, outcome: str) -> Gate:
+    why = (
+        _report(candidate.bundle.manifest, outcome).get("choice", {}).get("reason", "the bundle reports none")
+    )
+    note = f"no value of acting by its effects: {why}"
+    if candidate.explanation:
+        return Gate(_NAME, outcome, "-", "-", "explained", f"{note}; {candidate.explanation}")
+    return Gate(
+        _NAME, outcome, "-", "-", "not measured", f"{note}; if it may go all the same, say why with --explain"
+    )
+
+
+def _report(manifest: Manifest, outcome: str) -> dict[str, Any]:
+    found: dict[str, Any] = manifest.metrics.get("uplift", {}).get("outcomes", {}).get(outcome, {})
+    return found
+
+
+def _gain(manifest: Manifest, outcome: str) -> Estimate | None:
+    """Return the reported gain over doing nothing, or None if there is none."""
+    figure = _report(manifest, outcome).get("policy", {}).get("uplift_less_others", {}).get("nothing")
+    if not figure or None in (figure.get("value"), figure.get("low"), figure.get("high")):
+        return None
+    return Estimate(figure["value"], figure["low"], figure["high"])
+
+
+def _widened(figure: Estimate, wider: float) -> Estimate:
+    value = figure.value
+    return Estimate(value, value - wider * (value - figure.low), value + wider * (figure.high - value))
+
+
+def _less(ours: Estimate, theirs: Estimate, wider: float) -> Estimate:
+    value = ours.value - theirs.value
+    down = wider * float(np.hypot(ours.value - ours.low, theirs.high - theirs.value))
+    up = wider * float(np.hypot(ours.high - ours.value, theirs.value - theirs.low))
+    return Estimate(value, value - down, value + up)
+
+
+def _draws(manifest: Manifest, outcome: str) -> int:
+    return int(_report(manifest, outcome)["policy"]["draws"])
+
+
+def _basis(candidate: Manifest, champion: Manifest, outcome: str) -> str:
+    """Say on which draws the two were judged."""
+    ours, theirs = _draws(candidate, outcome), _draws(champion, outcome)
+    splits = [_report(one, outcome).get("split") for one in (candidate, champion)]
+    same = candidate.provenance.data_hash == champion.provenance.data_hash and splits[0] == splits[1]
+    if same and ours == theirs:
+        return f"both were judged on the same {ours} held-out draws"
+    return f"reported figures, each of its own held-out draws ({ours} and {theirs})"
