@@ -26,9 +26,7 @@ def files_of(bundle: Path) -> dict[str, bytes]:
 
 
 def test_a_killed_training_goes_on_to_the_same_bundle(service, small_world, tmp_path):
-    """Stages of before are not made again; graph, boosters and manifest are those that `keepgrow up` made in one go."""
-    whole = (service.workspace / "model-tag.txt").read_text().strip()
-    made_in_one_go = find_bundle(whole, service.place.root / "bentoml" / "models")
+    """Stages of before are not made again; graph, boosters and manifest are those of a training in one go."""
     stages, tag_file = service.workspace / "training", tmp_path / "tag.txt"
     assert not stages.exists()
     extra = {
@@ -37,6 +35,10 @@ def test_a_killed_training_goes_on_to_the_same_bundle(service, small_world, tmp_
         "KEEPGROW_REGISTRY": str((service.workspace / "registry.db").resolve()),
     }
     words = ("train", str(small_world), "--tag-file", str(tag_file))
+    service.place.run(*words, extra=extra)
+    made_in_one_go = find_bundle(tag_file.read_text().strip(), tmp_path / "bentoml" / "models")
+    tag_file.unlink()
+    assert not stages.exists()
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "keepgrow", *words], env={**service.place.env, **extra}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
