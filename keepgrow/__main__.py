@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("keepgrow.train:train", "Train, evaluate, export and store a bundle."),
     "models": ("keepgrow.models:models_app", "List and show bundles in the model store."),
     "promote": ("keepgrow.promote:promote", "Make a bundle the champion, if every gate lets it."),
+    "monitor": ("keepgrow.monitor:monitor", "Tell drift and expected performance before labels are known."),
+    "retrain": ("keepgrow.retrain:retrain", "Train again if that is due, and ask the gates."),
     "policy": ("keepgrow.policy:policy_app", "Check, test and compare policies; explain a past decision."),
     "ledger": ("keepgrow.ledger:ledger_app", "Verify, export and prune the ledger of decisions."),
     "catalogue": ("keepgrow.catalogue:catalogue_app", "Check a catalogue for what contradicts itself."),

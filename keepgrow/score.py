@@ -98,7 +98,6 @@ def score(
     rules = fitting_policy(policy, plans, bundle)
     now = as_of.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
     look_back = dt.timedelta(days=look_back_days)
-    earlier = _earlier(features, bundle, now, look_back, batch_rows) if trend else None
     score_batch = functools.partial(
         score_table,
         bundle=bundle,
@@ -107,12 +106,13 @@ def score(
         now=now,
         intervals=intervals,
         outlook=outlook,
-        earlier=earlier,
     )
     schema = score_table_schema(bundle.manifest, intervals=intervals, outlook=outlook, trend=trend)
     source = OfflineFeatures(features, bundle.manifest.contract, now, look_back)
     try:
         with terminate_like_interrupt() as interruption, _appearing(out) as folder:
+            earlier = _earlier(features, bundle, now, look_back, batch_rows) if trend else None
+            score_batch = functools.partial(score_batch, earlier=earlier)
             tiers, actions, left_out = _write(source, score_batch, schema, folder, batch_rows, interruption)
             _summarise(folder, bundle, plans, rules, now, tiers, actions, left_out)
     except KeyboardInterrupt:

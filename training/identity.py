@@ -1,7 +1,8 @@
 """What a training rests on, as digests: data, configuration, code, and all of them together.
 
-Whatever changes a bundle changes one of them; two trainings whose digests are equal give the same bundle to the bit on
-one machine. The digests stand in the manifest, and stages of an interrupted training are kept under them.
+Two trainings whose digests are equal give the same models to the bit on one machine. What only goes along in a
+manifest, such as the currency or figures by the truth of a synthetic world, is in none of them. The digests stand in
+the manifest, and stages of an interrupted training are kept under them.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import os
 import pickle
 import re
 import shutil
+import stat
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _LOCK = "lock"
 _DIGEST_BYTES = 32
 _NAME_LENGTH = 32
+_ATTEMPTS = 10
 _OURS = re.compile(r"training-[0-9a-f]{32}")
 DAMAGED = (
     OSError,
@@ -74,13 +76,29 @@ class StageFolder:
     def take(self) -> bool:
         """Make the folder if it is not there, delete those that nobody holds, and return whether this one is ours.
 
-        It is not if another process is at the same training right now.
+        It is not if another process is at the same training right now, or if others than its owner may write to it:
+        pickles of theirs would run as this user.
         """
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path.mkdir(exist_ok=True, mode=0o700)
-        self._lock = _locked(self.path)
+        self._lock = self._held()
         clear(self.root, keep=self.path)
         return self._lock is not None
+
+    def _held(self) -> IO[bytes] | None:
+        """Return the lock of the folder, made if it is not there; None if it is not to be had."""
+        for _ in range(_ATTEMPTS):
+            self.path.mkdir(exist_ok=True, mode=0o700)
+            if not _is_private(self.path):
+                return None
+            lock = _locked(self.path)
+            if lock is None:
+                return None
+            # Between opening and locking, another training may have deleted the folder as nobody's.
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.fstat(lock.fileno()), (self.path / _LOCK).stat()):
+                    return lock
+            lock.close()
+        return None
 
     def read(self, stage: str) -> KeptStage | None:
         """Return what was kept of *stage*; None if nothing was, or what was is damaged."""
@@ -152,6 +170,11 @@ def _locked(folder: Path) -> IO[bytes] | None:
         lock.close()
         return None
     return lock
+
+
+def _is_private(folder: Path) -> bool:
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _short(text: str) -> str:

@@ -70,7 +70,10 @@ class Stages:
         if folder.take():
             self._kept = folder
         else:
-            self.progress("another process is at the same training; this one keeps nothing")
+            self.progress(
+                f"{folder.path} is in use by the same training in another process, or others may write to it; "
+                "this one keeps nothing"
+            )
 
     def within(self, context: str) -> None:
         """Let stages from now on depend on *context* too."""
@@ -107,7 +110,10 @@ class Stages:
         result, seconds = self._timed(make)
         self._done.append(StageCost(name=name, seconds=seconds))
         content = pickle.dumps(result, protocol=5)
-        self._kept.write(stage, KeptStage(seconds, peak_memory(), content))
+        try:
+            self._kept.write(stage, KeptStage(seconds, peak_memory(), content))
+        except OSError as error:
+            self.progress(f"{name}: can't be kept for another attempt: {error}")
         read_back: Result = pickle.loads(content)  # noqa: S301 - made two lines above
         return read_back
 

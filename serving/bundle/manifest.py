@@ -292,6 +292,8 @@ class Manifest(_Value):
                     f"head {head.name!r} has one end of its interval; it should have both or none"
                 )
         if self.trajectory is not None:
+            if bool(self.trajectory.inputs) != (self.trajectory.input_name is not None):
+                raise ValueError("the trajectory should have both `inputs` and `input_name`, or neither")
             policy = {feature.name for feature in self.contract.features if feature.role == "policy"}
             for name in self.trajectory.inputs:
                 if name not in policy:

@@ -87,6 +87,21 @@ def test_without_a_champion_a_bundle_must_beat_chance(right_bundle, right_rows):
     assert "no champion" in gate.note
 
 
+def test_a_horizon_that_the_champion_lacks_is_compared_with_chance(right_bundle, right_rows):
+    """A new horizon is no reason to refuse a bundle for ever."""
+    manifest = right_bundle.manifest
+    shorter = tuple(
+        head.model_copy(update={"horizons_days": head.horizons_days[:-1]}) for head in manifest.heads
+    )
+    champion = dataclasses.replace(right_bundle, manifest=manifest.model_copy(update={"heads": shorter}))
+    candidate = Candidate(right_bundle, right_rows, champion, None, seed=1)
+    head = manifest.heads[0]
+    new = comparison_gate(candidate, head.name, head.horizons_days[-1], LIMITS, heads=2)
+    assert new.verdict == "passed"
+    assert "does not predict it; compared with chance" in new.note
+    assert "against" in comparison_gate(candidate, head.name, head.horizons_days[0], LIMITS, heads=2).note
+
+
 def test_without_test_rows_reports_are_compared_and_the_rest_is_not_measured(right_bundle, wrong_bundle):
     """A gate that can't be measured holds nothing back but the bundle itself."""
     found = verdicts(right_bundle, None, wrong_bundle)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
+import shutil
 import signal
 import stat
 import subprocess
@@ -13,6 +15,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
+from training import stage_folder
 from training.heads.boosting import frozen
 from training.stages import Stages, peak_memory
 
@@ -103,7 +106,7 @@ def test_a_training_that_is_running_keeps_its_stages(tmp_path):
     stages(tmp_path, "two").finish()
     beside = stages(tmp_path, "one", lines.append)
     assert beside.run("one", make) == {"value": 2}
-    assert lines == ["another process is at the same training; this one keeps nothing"]
+    assert "in use by the same training in another process" in "".join(lines)
     assert running.run("one", make) == {"value": 1}
 
 
@@ -209,3 +212,55 @@ def test_costs_are_measured(tmp_path):
     again = stages(tmp_path)
     again.run("large", Made())
     assert again.cost().peak_memory_bytes >= before
+    folder = again._kept
+    whole = folder.read("\0large")
+    folder.write("\0large", dataclasses.replace(whole, peak_memory_bytes=10**15))
+    let_go(again)
+    last = stages(tmp_path)
+    last.run("large", Made())
+    assert last.cost().peak_memory_bytes == 10**15
+
+
+def test_a_folder_that_others_may_write_to_is_not_read(tmp_path):
+    """Pickles of others would run as this user: nothing is kept there, and the training goes on without."""
+    first = stages(tmp_path)
+    first.run("one", Made())
+    let_go(first)
+    first._kept.path.chmod(0o777)
+    lines, make = [], Made()
+    again = stages(tmp_path, progress=lines.append)
+    assert again.run("one", make) == {"value": 1}
+    assert make.times == 1
+    assert "others may write to it" in lines[0]
+
+
+def test_a_lock_on_a_deleted_folder_is_worth_nothing(tmp_path, monkeypatch):
+    """If another training deletes the folder between its making and its locking, it is made and locked again."""
+    real, times = stage_folder._locked, []
+
+    def locked(folder):
+        lock = real(folder)
+        if not times:
+            shutil.rmtree(folder)
+        times.append(folder)
+        return lock
+
+    monkeypatch.setattr(stage_folder, "_locked", locked)
+    found = stage_folder.StageFolder(tmp_path, "key")
+    assert found.take()
+    assert (found.path / "lock").is_file()
+    assert len(times) == 2
+    assert not stage_folder.StageFolder(tmp_path, "key").take()
+
+
+def test_a_disk_that_is_full_does_not_end_a_training(tmp_path, monkeypatch):
+    """What can't be kept is said, and the result is used all the same."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    lines = []
+    found = stages(tmp_path, progress=lines.append)
+    monkeypatch.setattr(stage_folder.StageFolder, "write", full)
+    assert found.run("one", Made()) == {"value": 1}
+    assert "No space left" in lines[0]

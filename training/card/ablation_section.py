@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 TITLE = "Ablations: what each view is worth"
 _NOT_MEASURED = (
     "Not measured: this bundle was trained by an earlier release. Train it again (`keepgrow train`) to "
+    "measure it."
 )
-"measure it."
 _VERDICTS = {"missed": "earns its place", "even": "no sure difference"}
 
 

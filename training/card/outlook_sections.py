@@ -11,8 +11,6 @@ from training.card.uplift_sections import uplift_blocks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OUTLOOK_KEYS = ("uncertainty", "support", "trajectory", "amount", "long_horizon", "uplift")
-
 
 def outlook_sections(metrics: Mapping[str, Any]) -> tuple[Section, ...]:
     """Return the sections of the parts that stand in *metrics*; a part that was left out says why."""

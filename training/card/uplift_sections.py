@@ -156,7 +156,7 @@ def _choice(found: Mapping[str, Any] | None) -> str:
     compared = ", ".join(_LEARNERS.get(name, name) for name in names)
     taken = _LEARNERS.get(found["learner"], found["learner"])
     why = (
-        "surely closer to the effects of later draws"
+        "surely closer to the effects of earlier draws of other folds"
         if found["decided"]
         else found.get("reason", "none of the others was surely closer")
     )

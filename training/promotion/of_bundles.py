@@ -9,7 +9,7 @@ import numpy as np
 
 from training.errors import PromotionError
 from training.evaluation.compare import compare_on, compare_reports
-from training.evaluation.timing import has_further, time_further, time_graphs
+from training.evaluation.timing import has_further, switches, time_further, time_graphs
 from training.promotion.gate import Gate
 
 _DIFFERENCES = 2  # of ROC AUC and of log loss
@@ -37,7 +37,10 @@ def comparison_gate(candidate: Candidate, head: str, days: int, limits: Limits, 
     """
     subject, rules = f"{head} {days}d", limits.comparison
     if candidate.champion is None:
-        return _against_chance(candidate, head, days)
+        return _against_chance(candidate, head, days, "there is no champion yet")
+    if not _predicts(candidate.champion, head, days):
+        why = f"{candidate.champion.tag}, the champion, does not predict it"
+        return _against_chance(candidate, head, days, why)
     try:
         found = _difference(candidate, candidate.champion, head, days, limits, heads * _DIFFERENCES)
     except PromotionError as error:
@@ -47,7 +50,7 @@ def comparison_gate(candidate: Candidate, head: str, days: int, limits: Limits, 
         "not worse",
         subject,
         f"AUC {_signed(found.roc_auc)}, log loss {_signed(found.log_loss)}",
-        f"AUC not surely under {-rules.max_auc_loss:+g}, log loss not surely over {rules.max_log_loss_rise:+g}",
+        f"AUC not surely under {0.0 - rules.max_auc_loss:+g}, log loss not surely over {rules.max_log_loss_rise:+g}",
         "refused" if worse else "passed",
         "; ".join(
             part
@@ -82,7 +85,11 @@ def _difference(
     return replace(found, note=f"{found.note}: {why}")
 
 
-def _against_chance(candidate: Candidate, head: str, days: int) -> Gate:
+def _predicts(bundle: OpenBundle, head: str, days: int) -> bool:
+    return any(one.name == head and days in one.horizons_days for one in bundle.manifest.heads)
+
+
+def _against_chance(candidate: Candidate, head: str, days: int, why: str) -> Gate:
     report = (
         candidate.bundle.manifest.metrics.get("heads", {})
         .get(head, {})
@@ -99,7 +106,7 @@ def _against_chance(candidate: Candidate, head: str, days: int) -> Gate:
         f"AUC {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]",
         limit,
         "passed" if auc["low"] > 0.5 else "refused",  # noqa: PLR2004 -- chance
-        "there is no champion yet; compared with chance",
+        f"{why}; compared with chance",
     )
 
 
@@ -209,12 +216,12 @@ def speed_gate(candidate: Candidate, limits: Limits, clock: Callable[[], float])
 def outlook_speed_gate(candidate: Candidate, limits: Limits, clock: Callable[[], float]) -> Gate | None:
     """Refuse intervals and outlook that take longer than the champion's by more than the limit; None if there are none.
 
-    Where the champion has none, or there is no champion, they are timed against a call without.
+    Where the champion has others, or there is no champion, they are timed against a call without.
     """
     if not has_further(candidate.bundle):
         return None
     champion, rules = candidate.champion, limits.speed
-    if champion is not None and has_further(champion):
+    if champion is not None and switches(champion) == switches(candidate.bundle):
         timing = time_graphs(candidate.bundle, champion, clock, further=True)
         ratio, limit = timing.ratio or 0.0, rules.max_outlook_ratio
         value = f"{ratio:.2f} times ({timing.candidate_us:.0f} against {timing.champion_us:.0f} us a call)"

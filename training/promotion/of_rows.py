@@ -178,13 +178,16 @@ def fairness_gates(one: JudgedHead, candidate: Candidate, limits: Limits, *, hea
         )
         gates.append(measured)
     missing = unmeasured(rows.columns, gaps, limits)
-    if missing or not gaps:
+    if not gaps and not missing:
+        gates.append(
+            Gate("fair", subject, "no two slices to compare", "-", "passed", "all accounts are alike")
+        )
+    if missing:
         gates.append(
             Gate(
                 "fair",
                 subject,
-                "; ".join(f"{column}: {why}" for column, why in missing.items())
-                or "no two slices to compare",
+                "; ".join(f"{column}: {why}" for column, why in missing.items()),
                 "every column of fairness.refused_by",
                 "not measured",
                 _UNMEASURED,

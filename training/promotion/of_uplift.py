@@ -44,7 +44,7 @@ def _gate(candidate: Candidate, outcome: str, limits: Limits, outcomes: int) -> 
     if ours is None:
         return _unmeasured(candidate, outcome)
     if theirs is None or candidate.champion is None:
-        found, limit = _widened(ours, wider), f"gain over doing nothing not surely under {-most:+g}"
+        found, limit = _widened(ours, wider), f"gain over doing nothing not surely under {0.0 - most:+g}"
         why = "there is no champion yet" if candidate.champion is None else "the champion's was not judged"
         note = f"{_draws(candidate.bundle.manifest, outcome)} held-out draws; {why}"
     else:
