@@ -76,7 +76,7 @@ def run_one(data: Path, shape: str, number: int) -> list[Judged]:
     found = {SHIPPED: shipped(learnt, matrix[first], "visit", matrix[second], number)[0]}
     one = yardsticks.Trial(matrix[first], arm, visit, matrix[second], len(ACTIONS), number)
     for name, learner in yardsticks.available()[0].items():
-        found[name] = learner(one)
+        found[name] = yardsticks.estimated(learner, one)
     truth = world.effects[second]
     found[TRUTH] = truth
     print(f"{shape} {number}: judged", flush=True)  # noqa: T201 - a script

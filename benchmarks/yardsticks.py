@@ -43,6 +43,15 @@ class Trial:
     seed: int
 
 
+def estimated(learner: Learner, trial: Trial) -> NDArray[np.float64]:
+    """Return the effects that *learner* tells, shape (m, K), made in this process alone.
+
+    Libraries start pools of processes of their own for work of one process, and these outlive it by minutes.
+    """
+    with package("joblib").parallel_config(backend="sequential"):
+        return learner(trial)
+
+
 def available() -> tuple[dict[str, Learner], tuple[str, ...]]:
     """Return the yardsticks that are installed, by name, and a sentence for each library, installed or not."""
     found: dict[str, Learner] = {}
