@@ -272,6 +272,6 @@ def verdicts(result: Result) -> list[str]:
             ]
             everywhere = len(tasks) > 1 and all(len(groups) == len(tasks) for groups in models.values())
             sentences.append(
-                f"{title}: {_WORDS[state]} {', '.join(named)}{', in every task' if everywhere else ''}."
+                f"{title}: {_WORDS[state]} {'; '.join(named)}{', in every task' if everywhere else ''}."
             )
     return sentences

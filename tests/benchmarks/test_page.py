@@ -113,9 +113,9 @@ def test_verdicts_name_a_model_once_and_tell_every_metric():
         update={"metrics": {"auc": ("ROC AUC", 2), "brier": ("Brier score", 2)}, "lines": tuple(lines)}
     )
     assert verdicts(told) == [
-        "ROC AUC: ours is ahead, with an interval above zero, of base, tuned (30 d).",
+        "ROC AUC: ours is ahead, with an interval above zero, of base; tuned (30 d).",
         "ROC AUC: the interval holds zero for tuned (60 d).",
-        "Brier score: the interval holds zero for base, tuned (30 d).",
+        "Brier score: the interval holds zero for base; tuned (30 d).",
         "Brier score: ours is behind, with an interval below zero, of tuned (60 d).",
     ]
     assert "| ours minus it (Brier score) |" in markdown(told)
