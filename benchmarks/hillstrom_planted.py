@@ -22,21 +22,33 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Fitted = Callable[
-        [
-            NDArray[np.float64],
-            NDArray[np.intp],
-            NDArray[np.float64],
-            NDArray[np.float64],
-            NDArray[np.float64],
-        ],
-        NDArray[np.float64],
-    ]
+    Fitted = Callable[["Known", NDArray[np.float64]], NDArray[np.float64]]
 
 LEAST_STRENGTH: Final = 0.3
 FLAGS: Final = (2, 3, 4)
 """Columns of the matrix: bought men's goods, bought women's goods, new."""
 _SEED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Customers whose outcomes a shape is fitted to; n of them, K actions.
+
+    Attributes:
+        matrix: Shape (n, f).
+        arm: Shape (n,), 0 for none.
+        outcome: Shape (n,), 0 or 1.
+        scores: Shape (n, K), unbiased values of each customer's effects.
+    """
+
+    matrix: NDArray[np.float64]
+    arm: NDArray[np.intp]
+    outcome: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def select(self, rows: NDArray[np.intp]) -> Known:
+        """Return the customers at the positions *rows*."""
+        return Known(self.matrix[rows], self.arm[rows], self.outcome[rows], self.scores[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +92,11 @@ def planted(
         [_expected(matrix, arm == number, outcome) for number in range(int(arm.max()) + 1)]
     )
     scores = _scores(arm, outcome, expected)
-    fitted = SHAPES[shape]
+    known, fitted = Known(matrix, arm, outcome, scores), SHAPES[shape]
     average = scores.mean(axis=0)
     unseen = np.empty_like(scores)
     for train, test in KFold(4, shuffle=True, random_state=_SEED).split(matrix):
-        told = fitted(matrix[train], arm[train], outcome[train], scores[train], matrix)
+        told = fitted(known.select(train), matrix)
         unseen[test] = told[test] - told[train].mean(axis=0)
     strength = np.array(
         [
@@ -92,8 +104,8 @@ def planted(
             for one, score in zip((unseen - unseen.mean(axis=0)).T, (scores - average).T, strict=True)
         ]
     )
-    inside = fitted(matrix, arm, outcome, scores, matrix).mean(axis=0)
-    effects = average + strength * (fitted(matrix, arm, outcome, scores, everyone) - inside)
+    inside, told = np.split(fitted(known, np.vstack([matrix, everyone])), [len(matrix)])
+    effects = average + strength * (told - inside.mean(axis=0))
     base = _grown(matrix[arm == 0], outcome[arm == 0]).predict(everyone)
     return World(np.clip(base, 0.01, 0.9), effects, strength)
 
@@ -128,89 +140,61 @@ def _scores(
     return np.asarray(value[:, 1:] - value[:, :1], dtype=np.float64)
 
 
-def _linear(
-    matrix: NDArray[np.float64],
-    _arm: NDArray[np.intp],
-    _outcome: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    asked: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _linear(known: Known, asked: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fit effects that are a weighted sum of the features."""
     model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 11)))
-    return np.asarray(model.fit(matrix, scores).predict(asked), dtype=np.float64)
+    return np.asarray(model.fit(known.matrix, known.scores).predict(asked), dtype=np.float64)
 
 
-def _forest(
-    matrix: NDArray[np.float64],
-    _arm: NDArray[np.intp],
-    _outcome: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    asked: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _forest(known: Known, asked: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fit effects that a forest of large leaves finds."""
     model = RandomForestRegressor(
         100, min_samples_leaf=400, max_features=0.5, max_samples=0.5, random_state=_SEED
     )
-    return np.asarray(model.fit(matrix, scores).predict(asked), dtype=np.float64)
+    return np.asarray(model.fit(known.matrix, known.scores).predict(asked), dtype=np.float64)
 
 
-def _two_models(
-    matrix: NDArray[np.float64],
-    arm: NDArray[np.intp],
-    outcome: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    asked: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _two_models(known: Known, asked: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fit the visits of each arm by itself; effects are what they differ by."""
     arms = [
-        _grown(matrix[arm == number], outcome[arm == number]).predict(asked)
-        for number in range(scores.shape[1] + 1)
+        _grown(known.matrix[known.arm == number], known.outcome[known.arm == number]).predict(asked)
+        for number in range(known.scores.shape[1] + 1)
     ]
     return np.column_stack([one - arms[0] for one in arms[1:]])
 
 
-def _multiplied(
-    matrix: NDArray[np.float64],
-    arm: NDArray[np.intp],
-    outcome: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    asked: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _multiplied(known: Known, asked: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fit a logistic regression in which every feature may change what an action does to the odds."""
-    scale = StandardScaler().fit(matrix)
+    scale = StandardScaler().fit(known.matrix)
 
     def columns(rows: NDArray[np.float64], given: NDArray[np.intp]) -> NDArray[np.float64]:
         plain = scale.transform(rows)
         own = [
             (given == action + 1)[:, None] * np.column_stack([np.ones(len(rows)), plain])
-            for action in range(scores.shape[1])
+            for action in range(known.scores.shape[1])
         ]
         return np.hstack([plain, *own])
 
-    model = LogisticRegression(C=0.01, max_iter=500).fit(columns(matrix, arm), outcome)
+    model = LogisticRegression(C=0.01, max_iter=500).fit(columns(known.matrix, known.arm), known.outcome)
     told = [
         model.predict_proba(columns(asked, np.full(len(asked), number)))[:, 1]
-        for number in range(scores.shape[1] + 1)
+        for number in range(known.scores.shape[1] + 1)
     ]
     return np.column_stack([one - told[0] for one in told[1:]])
 
 
-def _steps(
-    matrix: NDArray[np.float64],
-    _arm: NDArray[np.intp],
-    _outcome: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    asked: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _steps(known: Known, asked: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fit an effect of its own to each of the groups that three yes-or-no features make, small groups drawn in."""
     powers = 2.0 ** np.arange(len(FLAGS))
-    group, of_asked = matrix[:, FLAGS] @ powers, asked[:, FLAGS] @ powers
-    average = scores.mean(axis=0)
+    group, of_asked = known.matrix[:, FLAGS] @ powers, asked[:, FLAGS] @ powers
+    average = known.scores.mean(axis=0)
     found = np.tile(average, (len(asked), 1))
     for number in np.unique(group):
         inside = group == number
         rows = int(inside.sum())
-        found[of_asked == number] = (rows * scores[inside].mean(axis=0) + 1000 * average) / (rows + 1000)
+        found[of_asked == number] = (rows * known.scores[inside].mean(axis=0) + 1000 * average) / (
+            rows + 1000
+        )
     return found
 
 

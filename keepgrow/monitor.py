@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,10 +134,7 @@ def _rows_of_now(features: Path, bundle: Bundle, end: dt.datetime) -> ScoredRows
     source = OfflineFeatures(features, bundle.manifest.contract, end, LOOK_BACK)
     accounts: list[str] = []
     parts = []
-    with (
-        tempfile.TemporaryDirectory(prefix="keepgrow-") as spill,
-        contextlib.closing(source.connect(Path(spill))) as con,
-    ):
+    with source.opened() as con:
         for batch in source.batches(con, BATCH_ROWS):
             rows = feature_rows(batch, bundle.manifest)
             kept = [

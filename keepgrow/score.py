@@ -8,7 +8,6 @@ import functools
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -135,10 +134,7 @@ def _earlier(
     source = OfflineFeatures(
         features, bundle.manifest.contract, now - dt.timedelta(days=TREND_DAYS), look_back
     )
-    with (
-        tempfile.TemporaryDirectory(prefix="keepgrow-") as spill,
-        contextlib.closing(source.connect(Path(spill))) as con,
-    ):
+    with source.opened() as con:
         return churn_probabilities(source.batches(con, batch_rows), bundle)
 
 

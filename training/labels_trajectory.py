@@ -7,7 +7,7 @@ of the horizon, so that a single bad day decides nothing. An account that leaves
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -17,6 +17,7 @@ from training.errors import DatasetError
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -104,26 +105,20 @@ def trajectory_labels(
         "account_id": pa.array(labels.account_id.astype(str), pa.string()),
         "cutoff": pa.array(labels.cutoff.astype(np.int64)),
     }
-    series = {
-        "account_id": pa.array(levels.account_id.astype(str), pa.string()),
-        "day": pa.array(levels.day.astype(np.int64)),
-        "level": pa.array(levels.level, from_pandas=True),
-    }
-    with duckdb.connect() as con:
-        con.register("asked", pa.table(rows))
-        con.register("levels", pa.table(series))
-        found = con.execute(
-            """
-            select a.at, max(l.level) filter (where l.day = a.cutoff - 1) as now,
-                   avg(l.level) filter (where l.day >= a.cutoff + $from) as later,
-                   count(l.level) filter (where l.day >= a.cutoff + $from) as days
-            from asked a left join levels l
-              on l.account_id = a.account_id
-             and (l.day = a.cutoff - 1 or (l.day >= a.cutoff + $from and l.day < a.cutoff + $to))
-            group by a.at order by a.at
-            """,
-            {"from": horizon_days - mean_days, "to": horizon_days},
-        ).fetchnumpy()
+    found = _joined(
+        rows,
+        levels,
+        """
+        select a.at, max(l.level) filter (where l.day = a.cutoff - 1) as now,
+               avg(l.level) filter (where l.day >= a.cutoff + $from) as later,
+               count(l.level) filter (where l.day >= a.cutoff + $from) as days
+        from asked a left join levels l
+          on l.account_id = a.account_id
+         and (l.day = a.cutoff - 1 or (l.day >= a.cutoff + $from and l.day < a.cutoff + $to))
+        group by a.at order by a.at
+        """,
+        {"from": horizon_days - mean_days, "to": horizon_days},
+    )
     now, later = (
         np.ma.filled(np.ma.asarray(found[key]).astype(np.float64), np.nan) for key in ("now", "later")
     )
@@ -153,19 +148,29 @@ def level_before(labels: Labels, levels: LevelSeries) -> NDArray[np.float64]:
         "account_id": pa.array(labels.account_id.astype(str), pa.string()),
         "day": pa.array(labels.cutoff.astype("datetime64[D]").astype(np.int64) - 1),
     }
+    found = _joined(
+        rows,
+        levels,
+        """
+        select a.at, max(l.level) as level
+        from asked a left join levels l on l.account_id = a.account_id and l.day = a.day
+        group by a.at order by a.at
+        """,
+    )
+    return np.ma.filled(np.ma.asarray(found["level"]).astype(np.float64), np.nan)
+
+
+def _joined(
+    rows: Mapping[str, pa.Array], levels: LevelSeries, query: str, values: Mapping[str, int] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of *query* over the tables `asked`, of *rows*, and `levels`; days are counted from 1970."""
     series = {
         "account_id": pa.array(levels.account_id.astype(str), pa.string()),
         "day": pa.array(levels.day.astype(np.int64)),
         "level": pa.array(levels.level, from_pandas=True),
     }
     with duckdb.connect() as con:
-        con.register("asked", pa.table(rows))
+        con.register("asked", pa.table(dict(rows)))
         con.register("levels", pa.table(series))
-        found = con.execute(
-            """
-            select a.at, max(l.level) as level
-            from asked a left join levels l on l.account_id = a.account_id and l.day = a.day
-            group by a.at order by a.at
-            """
-        ).fetchnumpy()
-    return np.ma.filled(np.ma.asarray(found["level"]).astype(np.float64), np.nan)
+        found: dict[str, NDArray[Any]] = con.execute(query, dict(values or {})).fetchnumpy()
+    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,29 +49,7 @@ if TYPE_CHECKING:
 
     from training.heads.uplift.shrinkage import Prior
     from training.outlook_sources import OutlookSources
-    from training.tuning import Tuning
-
-
-class Tune(Protocol):
-    """Looks for better boosting stages; see `training.tuning.Tuner`."""
-
-    @property
-    def name(self) -> str:
-        """What the search is called; another name may find other stages."""
-
-    def __call__(
-        self,
-        rows: TrainingSet,
-        split: Split,
-        definitions: Definitions,
-        *,
-        seed: int,
-        settings: TrainingSettings,
-        folder: Path | None,
-        code: str,
-        progress: Callable[[str], None],
-    ) -> Tuning:
-        """Return the definitions with the stages that were found, trials being kept in *folder*."""
+    from training.tuning import Tuner
 
 
 def _silent(_: str) -> None:
@@ -87,7 +65,7 @@ def train(
     progress: Callable[[str], None] = _silent,
     settings: TrainingSettings | None = None,
     service: str = SERVICE_NAME,
-    tuning: Tune | None = None,
+    tuning: Tuner | None = None,
     features: Path | None = None,
     priors: Mapping[tuple[str, str], Prior] | None = None,
     stages: Stages | None = None,
@@ -163,7 +141,7 @@ def train_on(
     settings: TrainingSettings,
     progress: Callable[[str], None] = _silent,
     sources: OutlookSources | None = None,
-    tuning: Tune | None = None,
+    tuning: Tuner | None = None,
     stages: Stages | None = None,
 ) -> TrainedModels:
     """Train and judge both heads on a training set that is already in memory; see `train`.

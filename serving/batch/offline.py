@@ -5,8 +5,11 @@ DuckDB does the work with bounded memory and spills to disk; only the batch that
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,7 +19,6 @@ from serving.batch.feature_table import ACCOUNT, FeatureTableError, feature_tabl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from feature_repo.contract import FeatureContract
 
@@ -38,6 +40,19 @@ class OfflineFeatures:
     contract: FeatureContract
     as_of: dt.datetime
     look_back: dt.timedelta
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection as of `connect`, which spills into a temporary folder, for as long as it is used.
+
+        Raises:
+            FeatureTableError: As `connect`.
+        """
+        with (
+            tempfile.TemporaryDirectory(prefix="keepgrow-") as spill,
+            contextlib.closing(self.connect(Path(spill))) as con,
+        ):
+            yield con
 
     def connect(self, spill_folder: Path) -> duckdb.DuckDBPyConnection:
         """Return a connection that knows every view as a table, bounded in memory.

@@ -32,18 +32,6 @@ if TYPE_CHECKING:
 
 END = dt.datetime(2026, 3, 3, tzinfo=dt.UTC)
 ACCOUNTS = 600
-SMALL_GATES = {
-    "samples": 40,
-    "parity": {"min_rows": 1000},
-    "speed": {"max_ratio": 100.0},
-    "fairness": {
-        "refused_by": {
-            "selection": [],
-            "equal_opportunity": [],
-            "calibration": ["size", "tenure", "plan"],
-        }
-    },
-}
 
 
 class Place:
@@ -261,7 +249,7 @@ def test_the_gates_decide_what_comes_of_a_training(
     home = place.folder if sound else tmp_path
     monkeypatch.setenv("BENTOML_HOME", str(home))
     gates = tmp_path / "gates.yaml"
-    gates.write_text(yaml.safe_dump(SMALL_GATES), encoding="utf-8")
+    gates.write_text(yaml.safe_dump(rivals.SMALL_LIMITS), encoding="utf-8")
 
     def train(tag_file: Path) -> None:
         tag = place.tag

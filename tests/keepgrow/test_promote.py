@@ -44,20 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str, Pat
         tags.append(tag)
     limits = folder.parent / "limits.yaml"
     limits.write_text(
-        yaml.safe_dump(
-            {
-                "samples": 40,
-                "parity": {"min_rows": 1000},
-                "speed": {"max_ratio": 100.0},
-                "fairness": {
-                    "refused_by": {
-                        "selection": [],
-                        "equal_opportunity": [],
-                        "calibration": ["size", "tenure", "plan"],
-                    }
-                },
-            }
-        ),
+        yaml.safe_dump(rivals.SMALL_LIMITS),
         encoding="utf-8",
     )
     return folder, tags[0], tags[1], limits

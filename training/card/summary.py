@@ -36,7 +36,7 @@ class Summary:
         figures: Five at most, with intervals.
         good: What the bundle may be used for, a sentence each, by the evidence below.
         bad: What it must not be used for.
-        gates: What the gates said, or who will.
+        gates: Who says whether the bundle may serve.
     """
 
     figures: tuple[KeyFigure, ...]
@@ -72,7 +72,7 @@ def summary_of(manifest: Manifest, heads: tuple[HeadFacts, ...]) -> Summary:
     ]
     if manifest.provenance.synthetic:
         bad.insert(0, "Any claim about real customers: the data is synthetic.")
-    return Summary(tuple(_figures(scored)), tuple(good), tuple(bad), _gates(manifest.metrics.get("gates")))
+    return Summary(tuple(_figures(scored)), tuple(good), tuple(bad), _GATES)
 
 
 def _figures(scored: Mapping[str, HorizonFacts]) -> Iterator[KeyFigure]:
@@ -176,8 +176,3 @@ def _unfair(slices: Mapping[str, Any]) -> Iterator[str]:
                 dict.fromkeys(f"{gap['column']} {gap['slice']}".replace("_", " ") for gap in beyond)
             )
             yield f"Treating accounts of all kinds alike by {head}: gaps lie surely beyond their limits ({named})."
-
-
-def _gates(found: Mapping[str, Any] | None) -> str:
-    verdict = (found or {}).get("verdict")
-    return f"Gates: {verdict}. See below." if verdict else _GATES

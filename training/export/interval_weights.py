@@ -141,7 +141,7 @@ def positions(margins: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def sigmoid(margins: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return hazards of calibrated margins."""
+    """Return hazards of calibrated margins, for any margin without overflow."""
     small = np.exp(-np.abs(margins))
     return np.where(margins >= 0, 1.0, small) / (1.0 + small)
 
@@ -152,7 +152,7 @@ def log_stayed(hazards: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def composed(hazards: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return P, shape (n, 1), of hazards of shape (n, K)."""
+    """Return P, shape (n, 1), of hazards of shape (n, K), as the graph composes it: small ones keep all digits."""
     probability = np.zeros((len(hazards), 1))
     for interval in range(hazards.shape[1]):
         probability += hazards[:, interval : interval + 1] * (1.0 - probability)
