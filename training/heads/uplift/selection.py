@@ -1,8 +1,12 @@
-"""Which learner ships: S, unless draws say that another one, or none at all, comes surely closer to the effects.
+"""Which learner ships: S, unless draws say that another one comes surely closer to the effects.
 
 Differences between learners are mostly smaller than their noise, and whoever takes the winner of each comparison takes
 chance. So one learner is the default, and another one has to beat it beyond noise. The choice is made within the draws
 that are learnt from, by folds of accounts, so that later draws judge heads of which they have not decided anything.
+
+Averages alone are not among the candidates: how far each action's trees are believed is measured by itself, and a slope
+of zero is the average alone. Where outcomes are rare and heavy, as money spent is, out-of-fold losses of trees that do
+help often come out worse than the average's by chance, and one verdict over all actions gives away what they tell.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.evaluation.bootstrap import AccountBootstrap, Estimate
-from training.heads.uplift.fitting import HeadLearner, action_seed, has_trees, measure, out_of_fold
+from training.heads.uplift.fitting import action_seed, has_trees, measure, out_of_fold
 from training.heads.uplift.learners import DEFAULT, LearnerName
 from training.heads.uplift.shrinkage import held_out_slope, posterior
 
@@ -70,19 +74,18 @@ class Choice:
     """What came of comparing learners on one outcome.
 
     Attributes:
-        learner: The one to ship; `none` for averages alone.
+        learner: The one to ship.
         decided: Whether it was surely closer than the default, and not the default itself.
         improvement: Per learner, how much its squared error against the pseudo-effects is below that of the averages
             alone, with an interval over accounts; above zero is better.
-        over_default: Per other learner and for `none`, how much its squared error is below that of the default,
-            likewise.
+        over_default: Per other learner, how much its squared error is below that of the default, likewise.
         differences: By learner and action, what its trees say of each draw beyond the average, out of fold.
     """
 
-    learner: HeadLearner
+    learner: LearnerName
     decided: bool
-    improvement: dict[HeadLearner, Estimate]
-    over_default: dict[HeadLearner, Estimate]
+    improvement: dict[LearnerName, Estimate]
+    over_default: dict[LearnerName, Estimate]
     differences: Mapping[LearnerName, Mapping[int, NDArray[np.float64]]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,8 +116,7 @@ def choose_learner(
 
     The default (the first learner, where it isn't among them) gives way to the best of those that are surely better.
     A learner is if it is ahead by more than as many standard errors as leave 2.5 % to all of them (Bonferroni), the
-    standard error by the lower half of the 95 % interval. Averages alone, which are simpler, are if the 95 %
-    interval is above zero.
+    standard error by the lower half of the 95 % interval.
 
     Args:
         learners: Which to compare, at least one.
@@ -153,35 +155,29 @@ def choose_learner(
         return bootstrap.estimate(lambda times: times @ (weight * values) / (times @ weight))
 
     others = {name: estimate(gain[name] - gain[default]) for name in gain if name != default}
-    alone_over_default = estimate(-gain[default])
-    over_default: dict[HeadLearner, Estimate] = dict(others.items())
-    over_default["none"] = alone_over_default
-    chosen = preferred(default, others, alone_over_default)
+    chosen = preferred(default, others)
     return Choice(
         chosen,
         chosen != default,
         {name: estimate(one) for name, one in gain.items()},
-        over_default,
+        others,
         differences,
     )
 
 
-def preferred(default: LearnerName, others: Mapping[LearnerName, Estimate], alone: Estimate) -> HeadLearner:
+def preferred(default: LearnerName, others: Mapping[LearnerName, Estimate]) -> LearnerName:
     """Return what ships, by how far everything else is ahead of *default*; see `choose_learner`.
 
     Args:
         default: Ships unless something is surely better.
         others: Improvement of each other learner over it.
-        alone: Improvement of the averages alone over it.
     """
     errors = NormalDist().inv_cdf(1.0 - 0.025 / max(1, len(others))) / NormalDist().inv_cdf(0.975)
-    surely: dict[HeadLearner, float] = {
+    surely = {
         name: one.value
         for name, one in others.items()
         if one.value > errors * (one.value - one.low) and one.value > 0
     }
-    if alone.low > 0:
-        surely["none"] = alone.value
     return max(surely, key=surely.__getitem__, default=default)
 
 
@@ -200,7 +196,7 @@ def _believed(
     return found
 
 
-def _millionths(found: Mapping[HeadLearner, Estimate]) -> dict[str, Any]:
+def _millionths(found: Mapping[LearnerName, Estimate]) -> dict[str, Any]:
     return {
         name: Estimate(*(1e6 * number for number in (one.value, one.low, one.high))).as_dict()
         for name, one in found.items()

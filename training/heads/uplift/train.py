@@ -10,10 +10,10 @@ import numpy as np
 from training.evaluation.uplift_report import head_figures, policy_figures, pooled_calibration
 from training.heads.uplift.draws import Draws
 from training.heads.uplift.fit import Fit
-from training.heads.uplift.fitting import HeadLearner, fit_heads
+from training.heads.uplift.fitting import fit_heads
 from training.heads.uplift.head import UpliftHead
 from training.heads.uplift.learners import EXPORTABLE, LearnerName
-from training.heads.uplift.selection import Choice, choose_learner, split_later
+from training.heads.uplift.selection import choose_learner, split_later
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.shrinkage import SCEPTICAL, Prior
 from training.treatments import OUTCOMES
@@ -137,7 +137,7 @@ def _judge(
     settings: UpliftSettings,
     seed: int,
     progress: Callable[[str], None],
-) -> tuple[dict[str, Any], HeadLearner]:
+) -> tuple[dict[str, Any], LearnerName]:
     """Choose a learner on earlier draws and judge it on later ones; return the report of it and the learner."""
     split = split_later(treatments, share, seed)
     facts: dict[str, Any] = {
@@ -161,7 +161,7 @@ def _judge(
     )  # fmt: skip
     progress(f"uplift, {outcome}: {', '.join(learners)} compared on {len(train.treatments)} draws")
     choice = choose_learner(learners, train, priors, settings=settings, samples=samples, seed=seed)
-    known = {} if choice.learner == "none" else choice.differences.get(choice.learner, {})
+    known = choice.differences.get(choice.learner, {})
     chosen = fit_heads(choice.learner, train, priors, settings=settings, seed=seed, differences=known)
     later = train.later(
         treatments.select(split.held_out), matrix[split.held_out], _of(churn, split.held_out),
@@ -189,18 +189,13 @@ def _judge(
     )
     facts["calibration"] = pooled_calibration(effects, later, samples=samples, seed=seed)
     facts["policy"] = policy_figures(effects, errors, train, later, samples=samples, seed=seed)
-    facts["notes"] = _notes(choice, facts["actions"])
+    facts["notes"] = _notes(facts["actions"])
     return facts, choice.learner
 
 
-def _notes(choice: Choice, actions: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _notes(actions: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return what a reader of the figures must know of how much is behind them."""
     notes = []
-    if choice.learner == "none":
-        notes.append(
-            "Accounts are not told apart: the trees of the default learner were surely further from the effects than "
-            "averages alone, so averages ship."
-        )
     unjudged = [name for name, one in actions.items() if one["held_out"] is None]
     if unjudged:
         notes.append(f"Too few later draws to judge: {', '.join(unjudged)}.")
