@@ -6,6 +6,7 @@ events are rare, nobody has most of the money right, and everybody has every rec
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.plan import Plan
     from benchmarks.tables import Table
     from training.evaluation.bootstrap import Estimate
+    from training.threshold_definitions import ThresholdMode
 
 RULES: Final = {
     "precision_first": "precision first (default)",
@@ -33,6 +35,12 @@ RULES: Final = {
     "f1": "largest F1",
     "value": "value",
 }
+INSTEAD: Final = {
+    "best_precision": "the best short list was taken",
+    "best_recall": "all events of validation had to be found",
+    "none": "nobody was flagged",
+}
+"""What a rule did in a fold where it could not have what it asks for."""
 IDLE: Final = {"nobody": "flagging nobody", "everybody": "flagging everybody"}
 SHOWN: Final = (
     "flagged_ratio",
@@ -88,7 +96,7 @@ def cross_validated_targets(
     policy = definitions().thresholds
     stakes = None if mrr is None else Stakes.of(mrr, policy.intervention("churn"), policy.margin_ratio)
     flags = {mode: np.zeros(len(table.label), dtype=bool) for mode in modes}
-    reached = dict.fromkeys(modes, 0)
+    rules = {mode: Counter[str]() for mode in modes}
     fold = stratified_folds(table.label, folds=folds, seed=seed)
     for number in range(folds):
         rest, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
@@ -100,7 +108,7 @@ def cross_validated_targets(
         for mode in modes:
             chosen = choose_threshold(checked.label, chance, policy, mode=mode, stakes=part)
             flags[mode][held] = scored >= chosen.value
-            reached[mode] += chosen.rule == mode
+            rules[mode][chosen.rule] += 1
     everyone = np.ones(len(table.label), dtype=bool)
     bootstrap = AccountBootstrap(
         np.arange(len(table.label)).astype(object), samples=plan.samples, seed=BOOTSTRAP_SEED
@@ -114,9 +122,8 @@ def cross_validated_targets(
     report = {
         "policies": {
             mode: {
-                "rule": mode if reached[mode] == folds else "max_f1",
-                "sentence": f"what it asks for could be had in {reached[mode]} of {folds} folds; elsewhere the largest "
-                "F1, or nobody where nothing is worth its cost",
+                "rule": mode if rules[mode][mode] == folds else "mixed",
+                "sentence": over_folds(mode, rules[mode]),
                 "figures": _as_dicts(made),
                 "targets": against_targets(made, policy.targets, **idle),
             }
@@ -125,6 +132,19 @@ def cross_validated_targets(
         "idle": {kind: _as_dicts(made) for kind, made in idle.items()},
     }
     return target_lines("", report)
+
+
+def over_folds(mode: ThresholdMode, rules: Mapping[str, int]) -> str:
+    """Return in words in how many folds *mode* had what it asks for, and what it did in the others.
+
+    Args:
+        mode: The rule that was asked for.
+        rules: In how many folds each rule of `training.evaluation.thresholds.Rule` was what came of it.
+    """
+    found = f"what it asks for could be had in {rules.get(mode, 0)} of {sum(rules.values())} folds"
+    return found + "".join(
+        f"; in {rules[rule]} {instead}" for rule, instead in INSTEAD.items() if rules.get(rule)
+    )
 
 
 def _as_dicts(figures: Mapping[str, Estimate]) -> dict[str, Any]:

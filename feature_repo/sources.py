@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from feature_repo.pipeline.spec import ViewSpec
 
-PUSHED_VIEWS: Final = ("usage", "profile")
+PUSHED_VIEWS: Final = ("usage", "profile", "procurement", "external")
 
 
 def push_source_name(view: str) -> str:

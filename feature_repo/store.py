@@ -17,17 +17,18 @@ import feature_repo
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from feast import FeatureStore, FeatureView, RepoConfig
+    from feast.errors import FeatureViewNotFoundException
 from redis.exceptions import RedisError
 
 from feature_repo import online
 from feature_repo.entities import account
 from feature_repo.errors import ContractError, OnlineStoreError, PipelineError
-from feature_repo.pipeline.views import VIEWS
+from feature_repo.pipeline.views import ALL_VIEWS
 from feature_repo.push_rows import pushed_frame
 from feature_repo.registry import registry_config
-from feature_repo.services import feature_service
+from feature_repo.services import feature_services, opted_into
 from feature_repo.sources import PUSHED_VIEWS, push_source_name
-from feature_repo.views.making import feature_view, view_spec
+from feature_repo.views.making import feature_view, registered_views, view_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,17 +82,22 @@ def open_store(settings: FeatureRepoSettings) -> FeatureStore:
 
 
 def apply(store: FeatureStore, features_dir: Path) -> None:
-    """Register entity, sources, views and feature service, and forget views that are no longer defined.
+    """Register entity, sources, views and feature services, and forget views that are no longer defined.
+
+    An opt-in view is registered once it has files, with a feature service for each choice of such views; without files
+    it is forgotten, and so are these services. Services of others are left alone.
 
     Args:
         store: The store.
         features_dir: Folder of the daily feature tables that the views shall read.
     """
-    views = [feature_view(spec, features_dir) for spec in VIEWS]
-    names = {view.name for view in views}
+    views = [feature_view(spec, features_dir) for spec in registered_views(features_dir)]
+    services = feature_services(views)
+    names = {one.name for one in (*views, *services)}
     with _quiet():
-        gone = [view for view in store.list_feature_views() if view.name not in names]
-        store.apply([account, *views, feature_service(views)], objects_to_delete=gone, partial=not gone)
+        ours = [one for one in store.list_feature_services() if opted_into(one.name)]
+        gone = [one for one in (*store.list_feature_views(), *ours) if one.name not in names]
+        store.apply([account, *views, *services], objects_to_delete=gone, partial=not gone)
 
 
 def materialize(
@@ -121,7 +127,7 @@ def materialize(
         raise ValueError("end has no time zone; write it as 2026-03-01T00:00:00+00:00")
     end = end.astimezone(dt.UTC)
     by_name = {view.name: view for view in store.list_feature_views()}
-    views = [by_name[spec.name] for spec in VIEWS if spec.name in by_name]
+    views = [by_name[spec.name] for spec in ALL_VIEWS if spec.name in by_name]
     if not views:
         raise ContractError(
             f"the registry {store.config.registry.path} holds no feature views; apply comes first"
@@ -166,14 +172,25 @@ def push(store: FeatureStore, source: str, rows: Sequence[Mapping[str, object]],
     """
     by_source = {push_source_name(name): name for name in PUSHED_VIEWS}
     if source not in by_source:
-        raise ContractError(f"there is no push source {source!r}; there are {', '.join(sorted(by_source))}")
+        registered = {view.name for view in store.list_feature_views()}
+        there = sorted(one for one, view in by_source.items() if view in registered)
+        raise ContractError(f"there is no push source {source!r}; there are {', '.join(there)}")
     spec = view_spec(by_source[source])
     frame = pushed_frame(spec, rows, now)
     if len(frame):
         with _naming_the_server(store), _quiet():
-            view = store.get_feature_view(spec.name, allow_registry_cache=True)
+            view = _registered(store, spec.name)
             store._get_provider().ingest_df(view, frame)  # noqa: SLF001 - `push` skips rows whose features are all null
     return len(frame)
+
+
+def _registered(store: FeatureStore, name: str) -> FeatureView:
+    try:
+        return store.get_feature_view(name, allow_registry_cache=True)
+    except FeatureViewNotFoundException:
+        raise ContractError(
+            f"the registry {store.config.registry.path} does not hold the view {name}; build its features, then apply"
+        ) from None
 
 
 def _window_start(view: FeatureView, seen: dt.datetime | None, end: dt.datetime) -> dt.datetime:

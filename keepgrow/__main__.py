@@ -27,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("keepgrow.policy:policy_app", "Check, test and compare policies; explain a past decision."),
     "ledger": ("keepgrow.ledger:ledger_app", "Verify, export and prune the ledger of decisions."),
     "catalogue": ("keepgrow.catalogue:catalogue_app", "Check a catalogue for what contradicts itself."),
+    "verification": (
+        "keepgrow.verification:verification_app",
+        "Check and list the rules that predictions are verified by.",
+    ),
     "caps": ("keepgrow.caps:caps_app", "Look at what is used of caps; count it again from the ledger."),
     "ladder": ("keepgrow.ladder:ladder_app", "How far actions may go without a person; promote and demote."),
     "triggers": ("keepgrow.triggers:triggers_app", "Rules that start workflows: check, test and run them."),

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from feature_repo.errors import FeatureRepoError
 from feature_repo.pipeline.reference import reference_page
-from feature_repo.pipeline.views import VIEWS
+from feature_repo.pipeline.views import ALL_VIEWS
 
 if TYPE_CHECKING:
     from feature_repo.pipeline.report import BuildReport
@@ -36,7 +36,7 @@ def build_command(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with Progress(*columns, console=console, transient=True) as bar:
-            tasks = {view.name: bar.add_task(view.name, total=None) for view in VIEWS}
+            tasks = {view.name: bar.add_task(view.name, total=None) for view in ALL_VIEWS}
             report = build(
                 data,
                 out,
@@ -56,7 +56,7 @@ def build_command(
 def list_command() -> None:
     """List all features with type, role and meaning."""
     table = Table("view", "feature", "type", "role", "meaning")
-    for view in VIEWS:
+    for view in ALL_VIEWS:
         for feature in view.features:
             table.add_row(view.name, feature.name, feature.dtype, feature.role, feature.description)
     Console().print(table)

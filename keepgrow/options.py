@@ -13,6 +13,14 @@ CatalogueFile = Annotated[
     Path | None,
     typer.Option("--catalogue", envvar="KEEPGROW_CATALOGUE", help="Catalogue; without it the packaged one."),
 ]
+VerificationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--verification",
+        envvar="KEEPGROW_VERIFICATION",
+        help="Checks of predictions; without it the packaged ones.",
+    ),
+]
 Now = Annotated[
     dt.datetime | None,
     typer.Option(

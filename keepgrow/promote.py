@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +50,7 @@ def promote(
     from training.gates import judge
 
     console = Console(highlight=False, soft_wrap=True)
-    store, who, now = default_store(), by or getpass.getuser(), dt.datetime.now(dt.UTC)
+    store, who, now = default_store(), by or _this_user(), dt.datetime.now(dt.UTC)
     explain = (explain or "").strip() or None
     if rollback:
         _roll_back(store, tag, who, now, explain, console)
@@ -113,21 +114,33 @@ def gates_table(tag: str, champion: str | None, gates: tuple[Gate, ...]) -> Tabl
     return table
 
 
+def _this_user() -> str:
+    """Return the name of this user, or its number where a container knows no name of it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
 def _candidate(tag: str, store: Path, current: str | None, explain: str | None) -> Candidate:
     from serving.bundle.store import describe_bundle, find_bundle
     from training.evaluation.compare import open_bundle
-    from training.evaluation.held_out import read_test_rows
+    from training.evaluation.held_out import DRAWS, LATER, read_test_rows
     from training.gates import Candidate
 
     folder = find_bundle(tag, store)
     name = describe_bundle(folder).tag
     bundle = open_bundle(name, folder)
+    champion = open_bundle(current, find_bundle(current, store)) if current and current != name else None
     return Candidate(
         bundle=bundle,
         rows=read_test_rows(store, name),
-        champion=open_bundle(current, find_bundle(current, store)) if current and current != name else None,
+        champion=champion,
         explanation=explain,
         seed=bundle.manifest.provenance.seed,
+        later=read_test_rows(store, name, LATER),
+        draws=read_test_rows(store, name, DRAWS),
+        champion_draws=None if champion is None else read_test_rows(store, champion.tag, DRAWS),
     )
 
 

@@ -17,7 +17,9 @@ from keepgrow.online_store import settings_with_online_store
 
 
 def push(
-    source: Annotated[str, typer.Argument(help="Push source: usage_push or profile_push.")],
+    source: Annotated[
+        str, typer.Argument(help="Push source: usage_push, profile_push, or that of an opt-in view.")
+    ],
     rows: Annotated[
         Path, typer.Argument(help="File of JSON lines, one whole row each; - reads standard input.")
     ],

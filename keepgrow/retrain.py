@@ -38,6 +38,17 @@ def retrain(
     definitions: Annotated[
         Path, typer.Option(help="Horizons, labels, split, tiers and thresholds (YAML), as of `train`.")
     ] = DEFAULT_FILE,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="KEEPGROW_CATALOGUE",
+            help="Catalogue whose declared effects uplift is shrunk to, as of `train`.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="Who is on record with --promote; the user of this machine if not given."),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="File to write what monitoring found to.")
     ] = None,
@@ -68,12 +79,34 @@ def retrain(
             return
 
     def train_it(tag_file: Path) -> None:
-        train(data, definitions=definitions, tag_file=tag_file)
+        train(
+            data,
+            definitions=definitions,
+            catalogue=catalogue,
+            with_views=views_read_by(model),
+            tag_file=tag_file,
+        )
 
     def judge_it(tag: str) -> None:
-        judge(tag, limits=gates, dry_run=not promote)
+        judge(tag, limits=gates, by=by, dry_run=not promote)
 
     run(train_it, judge_it)
+
+
+def views_read_by(model: str) -> str | None:
+    """Return the opt-in views that the bundle *model* learnt from, as `train` takes them; None if there is none.
+
+    What a training was once told holds for those after it.
+    """
+    from feature_repo.services import opted_into
+    from serving.bundle.loader import read_manifest
+    from serving.bundle.store import find_bundle
+    from serving.errors import BundleError
+
+    try:
+        return ",".join(opted_into(read_manifest(find_bundle(model)).contract.feature_service))
+    except BundleError:
+        return None
 
 
 def days_to_wait(bundles: tuple[StoredBundle, ...], between: int, now: dt.datetime) -> int:

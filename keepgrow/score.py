@@ -17,15 +17,19 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from keepgrow.options import VerificationFile
 from keepgrow.processes import terminate_like_interrupt
+from keepgrow.score_trend import push_earlier
 from serving.batch.offline import OfflineFeatures
 from serving.batch.score_table import score_table, score_table_schema
-from serving.batch.trend import TREND_DAYS, churn_probabilities
+from serving.batch.trend import churn_probabilities
 from serving.bundle.loader import load_bundle
 from serving.bundle.store import MODEL_NAME, find_bundle
 from serving.decisions.catalogue import load_catalogue
 from serving.errors import ServingError
 from serving.pids import is_running
+from serving.scoring.trend import TREND_DAYS
+from serving.scoring.verification.compiled import verified_by
 from serving.state import fitting_policy
 
 if TYPE_CHECKING:
@@ -67,6 +71,7 @@ def score(
     policy: Annotated[
         Path | None, typer.Option(envvar="KEEPGROW_POLICY", help="File with the rules for actions.")
     ] = None,
+    verification: VerificationFile = None,
     batch_rows: Annotated[int, typer.Option(min=1, help="Accounts held in memory at a time.")] = 10_000,
     look_back_days: Annotated[
         int, typer.Option(min=1, help="Accounts whose newest features are older are not scored.")
@@ -85,14 +90,23 @@ def score(
         bool,
         typer.Option("--trend", help="Add how each risk has changed, by the features of 30 days earlier."),
     ] = False,
+    push_trend: Annotated[
+        bool,
+        typer.Option(
+            "--push-trend",
+            help="Bring those earlier risks to the online store (REDIS_URL) too, for the service's trends.",
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option(help="Replace what is there; it stays until the new one is complete.")
     ] = False,
 ) -> None:
     """Score all accounts from the offline features into Parquet."""
+    if push_trend and not trend:
+        raise typer.BadParameter("there is no trend to bring without --trend", param_hint="--push-trend")
     if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
         raise OutputExistsError(f"{out}: already there; choose another folder, or --force to replace it")
-    bundle = load_bundle(find_bundle(model))
+    bundle = verified_by(verification, load_bundle(find_bundle(model)))
     plans = load_catalogue(catalogue)
     rules = fitting_policy(policy, plans, bundle)
     now = as_of.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
@@ -117,6 +131,9 @@ def score(
     except KeyboardInterrupt:
         console.print("\nStopped; nothing was written. What was there before is as it was.")
         raise SystemExit(STOPPED) from None
+    if push_trend:
+        brought = push_earlier(earlier or {}, bundle.tag, now, features)
+        console.print(f"{brought:,} earlier scores are in the online store")
     total = sum(tiers.values())
     console.print(f"{out}: {total:,} accounts as of the end of {as_of:%Y-%m-%d} (UTC), by {bundle.tag}")
     console.print("  tiers    " + ", ".join(f"{name} {count:,}" for name, count in tiers.most_common()))

@@ -67,12 +67,20 @@ def train(
             "given.",
         ),
     ] = None,
+    with_views: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VIEW,...",
+            help="Opt-in views that the bundle learns from and reads, such as procurement,external.",
+        ),
+    ] = None,
     tag_file: Annotated[Path | None, typer.Option(help="File to write the new bundle's tag to.")] = None,
 ) -> None:
     """Train all heads, judge them against baselines, export one ONNX graph and store the bundle.
 
     The same command goes on where one that was stopped or killed left off.
     """
+    from feature_repo.services import service_with_files
     from feature_repo.settings import FeatureRepoSettings
     from feature_repo.store import open_store
     from keepgrow.train_priors import declared_priors
@@ -94,6 +102,8 @@ def train(
     own = data / "catalogue.yaml"
     priors = declared_priors(load_catalogue(catalogue or (own if own.exists() else None)))
     repository = FeatureRepoSettings()
+    asked = [name.strip() for name in (with_views or "").split(",") if name.strip()]
+    service = service_with_files(asked, repository.features_dir)
     store = open_store(repository)
 
     def progress(line: str) -> None:
@@ -108,6 +118,7 @@ def train(
         chosen,
         seed=seed,
         progress=progress,
+        service=service,
         tuning=_tuning(tune_trials, tune_minutes, tune_folder),
         features=repository.features_dir,
         priors=priors,
@@ -127,6 +138,8 @@ def train(
     exported = export_bundle(trained, trained_at=dt.datetime.now(dt.UTC))
     tag = store_bundle(exported)
     write_test_rows(trained.test_predictions, default_store(), tag)
+    for kind, rows in trained.held_out.items():
+        write_test_rows(rows, default_store(), tag, kind)
     if tag_file is not None:
         tag_file.write_text(tag + "\n", encoding="utf-8")
     stages.finish()

@@ -17,6 +17,7 @@ from serving.reading import count_scores, read_features, statuses_of
 from serving.scoring.engine import driver_of, score_rows
 from serving.scoring.expansion import driver_shown
 from serving.scoring.prospects import prospects
+from serving.scoring.trend import trend_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -123,8 +124,18 @@ async def next_best_action(state: ServingState, account_id: str, surface: str | 
     return await decide_on_record(state, await score_account(state, account_id, DECISION), surface)
 
 
-async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
-    """Return score, key profile, what lies ahead and is at stake, and the next best action.
+async def trend_shown(state: ServingState, score: AccountScore) -> dict[str, Any]:
+    """Return how the risk of an account that has *score* has changed, as answers show it; see `trend_of`.
+
+    Raises:
+        StoreUnavailable: The store did not answer in time.
+    """
+    earlier = await state.earlier_scores.of(score.account_id, state.settings.redis_timeout_seconds)
+    return trend_of(score, earlier, state.bundle, state.clock.now())
+
+
+async def account_card(state: ServingState, account_id: str, *, trend: bool = False) -> dict[str, Any]:
+    """Return score, key profile, what lies ahead and is at stake, and the next best action; the trend if it is wanted.
 
     Raises:
         UnknownAccount: The store holds nothing of it.
@@ -133,7 +144,8 @@ async def account_card(state: ServingState, account_id: str) -> dict[str, Any]:
     """
     scored = await score_account(state, account_id, CARD)
     decided = await decide_on_record(state, scored, None)
-    return {**card_of(state, scored), "next_best_action": decided.to_dict()}
+    card = {**card_of(state, scored), "next_best_action": decided.to_dict()}
+    return {**card, "trend": await trend_shown(state, scored.score)} if trend else card
 
 
 def card_of(state: ServingState, scored: ScoredAccount) -> dict[str, Any]:

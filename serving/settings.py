@@ -42,6 +42,10 @@ class ServingSettings(BaseSettings):
     """File with triggers and the workflows that they start; without it the packaged ones are used, as far as catalogue
     and features have what they speak of."""
 
+    verification: Path | None = None
+    """File with checks of predictions; without it the packaged ones are used, as far as the features have what they
+    read."""
+
     clock_start: dt.datetime | None = None
     """Time (ISO 8601, UTC if it names no zone) at which the service's clock starts, for demonstrations on
     data that ends in the past; unset, it is the machine's time. Answers then say so."""

@@ -33,6 +33,7 @@ from serving.decisions.next_best_action import decide
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import load_policy
 from serving.decisions.policy.fields import fields_of
+from serving.earlier_scores import EarlierScores
 from serving.errors import CatalogueError, LedgerUnavailable, StoreUnavailable, UnknownAccount
 from serving.features.client import make_link
 from serving.features.reader import OnlineReader
@@ -43,6 +44,7 @@ from serving.ledger.entry import prepare
 from serving.ledger.ledger import Ledger
 from serving.ledger.rejections import Rejections
 from serving.scoring.engine import score_rows
+from serving.scoring.verification.compiled import verified_by
 from serving.together import Together
 from serving.triggers.document import load_playbooks
 from serving.triggers.fitting import fitted
@@ -93,6 +95,7 @@ class ServingState:
         caps: Counts what frequency caps and budgets allow.
         sweeper: Gives back what was reserved of caps and not shown; begins with `connect`.
         applied_caps: Counts what applied actions use of caps.
+        earlier_scores: Scores of 30 days ago, for trends; it connects when one is asked for.
         outbox: Sends the effects of actions; begins with `connect`.
         in_flight: Requests being worked on.
         scoring: Scores single accounts, by what is wanted of them.
@@ -116,6 +119,7 @@ class ServingState:
     caps: CapKeeper = field(init=False)
     sweeper: Sweeper = field(init=False)
     applied_caps: AppliedCaps = field(init=False)
+    earlier_scores: EarlierScores = field(init=False)
     outbox: OutboxWorker = field(init=False)
     in_flight: int = 0
     scoring: dict[Wanted, Together[ScoredAccount]] = field(init=False)
@@ -142,6 +146,7 @@ class ServingState:
         )
         self.sweeper = Sweeper(self.caps, self.clock.now)
         self.applied_caps = AppliedCaps(cap_store, self.policy.document, self.settings.redis_timeout_seconds)
+        self.earlier_scores = EarlierScores(make_link(self.settings.redis_url))
         self.outbox = make_worker(self.settings, self.ledger, self.clock.now)
         self.scoring = {}
         for wanted in (answers.SCORE, answers.DECISION, answers.CARD):
@@ -160,6 +165,7 @@ class ServingState:
             ServingError: Something can't be read or does not fit.
         """
         bundle = load_bundle(bundle_path or bundle_to_serve(settings.model))
+        bundle = verified_by(settings.verification, bundle)
         catalogue = load_catalogue(settings.catalogue)
         policy = fitting_policy(settings.policy, catalogue, bundle)
         playbooks = fitting_playbooks(settings.playbooks, catalogue, bundle)
@@ -245,6 +251,7 @@ class ServingState:
         await self.caps.close()
         await self.outbox.stop()
         await self.ledger.close()
+        await self.earlier_scores.close()
         await self.reader.close()
 
     async def unready_because(self) -> str | None:

@@ -27,3 +27,7 @@ class LimitsError(TrainingError):
 
 class PromotionError(TrainingError):
     """A bundle can't be judged for promotion at all."""
+
+
+class InUseError(TrainingError):
+    """Another process is at the same work in the same folder."""

@@ -20,6 +20,7 @@ from training.promotion.of_bundles import (
     speed_gate,
 )
 from training.promotion.of_outlook import trajectory_gate
+from training.promotion.of_outlook_compared import outlook_comparison_gates
 from training.promotion.of_rows import (
     calibration_gates,
     fairness_gates,
@@ -48,6 +49,7 @@ def judge(candidate: Candidate, limits: Limits, clock: Callable[[], float]) -> t
     """
     heads = [(head.name, days) for head in candidate.bundle.manifest.heads for days in head.horizons_days]
     gates = [comparison_gate(candidate, head, days, limits, heads=len(heads)) for head, days in heads]
+    gates += outlook_comparison_gates(candidate, limits)
     gates += uplift_gates(candidate, limits)
     gates.append(loss_gate(candidate))
     judged: dict[str, JudgedHead] = {}

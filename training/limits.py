@@ -17,6 +17,12 @@ from training.errors import LimitsError
 
 LIMITS_FILE = Path(__file__).with_name("gates.yaml")
 
+_RENAMED = {
+    "speed.max_outlook_ratio": "speed.max_outlook_over_champion, a call with intervals and outlook over "
+    "the champion's such call (over a call without them: speed.max_outlook_over_core)",
+}
+"""Names of earlier releases, with today's and what that is a ratio of."""
+
 Range = tuple[float, float]
 SliceColumn = Literal["region", "segment", "size", "tenure", "plan"]
 
@@ -39,6 +45,11 @@ class ComparisonLimits(_Value):
     max_auc_loss: float = Field(ge=0)
     max_log_loss_rise: float = Field(ge=0, description="In nats a row.")
     max_policy_value_loss: float = Field(ge=0, description="Outcomes a draw, doubly robust.")
+    min_paired_draws: int = Field(ge=20, description="With fewer new to both, reports are compared.")
+    max_trajectory_log_loss_rise: float = Field(ge=0, description="In nats a row, of three classes.")
+    max_long_log_loss_rise: float = Field(ge=0, description="In nats a piece of about 55 days.")
+    max_long_auc_loss: float = Field(ge=0)
+    max_amount_error_rise: float = Field(ge=0, description="Squared, of extra MRR over MRR.")
 
 
 class CalibrationLimits(_Value):
@@ -92,8 +103,8 @@ class SpeedLimits(_Value):
     """How much slower than the champion a graph may be."""
 
     max_ratio: float = Field(gt=0)
-    max_outlook_ratio: float = Field(
-        gt=0, description="A call with intervals and outlook over the champion's."
+    max_outlook_over_champion: float = Field(
+        gt=0, description="A call with intervals and outlook over the champion's such call."
     )
     max_outlook_over_core: float = Field(
         gt=1, description="The same over a call without, if there is no champion."
@@ -155,11 +166,14 @@ def load_limits(path: Path = LIMITS_FILE) -> Limits:
             is taken whole.
 
     Raises:
-        LimitsError: The file is not there, not YAML, or has values that are no limits; the message names the field.
+        LimitsError: The file is not there, not YAML, or has values that are no limits; the message names the field,
+            and today's name of one that was renamed.
     """
     try:
         values = _read(LIMITS_FILE)
-        return Limits.model_validate(values if path == LIMITS_FILE else _over(values, _read(path)))
+        changes = {} if path == LIMITS_FILE else _read(path)
+        _require_todays_names(path, changes)
+        return Limits.model_validate(_over(values, changes))
     except (OSError, yaml.YAMLError, UnicodeDecodeError, ValidationError, TypeError) as cause:
         raise LimitsError(f"{path}: not a valid file of limits: {cause}") from cause
 
@@ -168,6 +182,12 @@ def changed_limits(limits: Limits) -> tuple[str, ...]:
     """Return what is otherwise than in `gates.yaml`, such as `speed.max_ratio 1.5 -> 2`, in the file's order."""
     shipped, ours = (_leaves(one.model_dump(mode="json")) for one in (load_limits(), limits))
     return tuple(f"{name} {value} -> {ours[name]}" for name, value in shipped.items() if ours[name] != value)
+
+
+def _require_todays_names(path: Path, changes: dict[str, Any]) -> None:
+    for name in _leaves(changes):
+        if name in _RENAMED:
+            raise LimitsError(f"{path}: {name} is now called {_RENAMED[name]}")
 
 
 def _read(path: Path) -> dict[str, Any]:

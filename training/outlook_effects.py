@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serving.bundle.manifest import is_learnt
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.train import train_uplift
-from training.outlook_values import EffectHeads, is_learnt, nearest_horizon
+from training.outlook_values import EffectHeads, nearest_horizon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from training.evaluation.held_out_draws import HeldOutDraws
     from training.heads.train import TrainedHead
     from training.heads.uplift.head import UpliftHead
     from training.heads.uplift.learners import LearnerName
@@ -67,6 +69,11 @@ def train_effects(
             "needed. Declared priors serve as they are."
         }
     column = nearest_horizon(churn.head, treatments.outcome_days)
+    held_out: dict[str, HeldOutDraws] = {}
+
+    def keep(one: HeldOutDraws) -> None:
+        held_out[one.outcome] = one
+
     heads, report = learn_effects(
         treatments,
         draws,
@@ -77,6 +84,7 @@ def train_effects(
         samples=samples,
         seed=seed,
         progress=progress,
+        keep=keep,
     )
     shipped = [report["outcomes"][head.outcome]["actions"][head.action]["shipped"] for head in heads]
     effects = EffectHeads(
@@ -84,6 +92,7 @@ def train_effects(
         draws=tuple(facts["draws"] for facts in shipped),
         learnt=tuple(is_learnt(facts) for facts in shipped),
         window_days=treatments.outcome_days,
+        held_out=tuple(held_out[outcome] for outcome in known if outcome in held_out),
     )
     return effects, sources.facts | report
 
@@ -99,6 +108,7 @@ def learn_effects(
     samples: int,
     seed: int,
     progress: Callable[[str], None],
+    keep: Callable[[HeldOutDraws], None] | None = None,
 ) -> tuple[tuple[UpliftHead, ...], dict[str, Any]]:
     """Return the uplift heads that ship, and what is told of them; benchmarks ask for the same.
 
@@ -114,13 +124,14 @@ def learn_effects(
         samples: Resamples behind intervals.
         seed: Seed of everything random.
         progress: Called with a sentence a step.
+        keep: Called with the draws that each outcome's heads were judged on, by several threads.
     """
     drawn = {key: prior for key, prior in priors.items() if key[0] in treatments.actions}
 
     def one(outcome: str) -> tuple[tuple[UpliftHead, ...], dict[str, Any]]:
         return train_uplift(
             treatments, draws, priors=drawn, churn_probability=churn_probability, outcomes=[outcome],
-            learners=COMPARED, samples=samples, settings=settings, seed=seed, progress=progress,
+            learners=COMPARED, samples=samples, settings=settings, seed=seed, progress=progress, keep=keep,
         )  # fmt: skip
 
     with ThreadPoolExecutor(max_workers=len(outcomes)) as pool:

@@ -79,5 +79,6 @@ def effects_by_outcome(
         draws=tuple(count for heads, _ in found for count in heads.draws),
         learnt=tuple(flag for heads, _ in found for flag in heads.learnt),
         window_days=found[0][0].window_days,
+        held_out=tuple(one for heads, _ in found for one in heads.held_out),
     )
     return together, report

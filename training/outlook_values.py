@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from training.definitions import HeadName
+    from training.evaluation.held_out_draws import HeldOutDraws
     from training.heads.amount import AmountModel
     from training.heads.hazard import HazardHead
     from training.heads.long_horizon import LongInterval
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from training.uncertainty.intervals import Uncertainty
 
 
-LEARNT_WEIGHT: Final = 0.5
-"""Least weight of the draws in an average effect, against its prior, from which on the effect counts as learnt."""
-LEARNT_SLOPE_Z: Final = 1.645
-"""Standard errors by which a slope out of fold must lie above zero for trees to have come true: 95 %, one-sided."""
-
-
 @dataclass(frozen=True, slots=True)
 class EffectHeads:
     """Uplift heads side by side, e of them.
@@ -38,14 +31,17 @@ class EffectHeads:
     Attributes:
         heads: One an action and outcome.
         draws: Draws of each head's action, both arms.
-        learnt: Whether each head was learnt from draws, see `is_learnt`; else it is a prior, moved by draws or not.
+        learnt: Whether each head was learnt from draws (`serving.bundle.manifest.is_learnt`); else it is a prior, moved
+            by draws or not.
         window_days: Length of the outcome window.
+        held_out: By outcome, later draws that heads like these, of earlier draws alone, were judged on.
     """
 
     heads: tuple[UpliftHead, ...]
     draws: tuple[int, ...]
     learnt: tuple[bool, ...]
     window_days: int
+    held_out: tuple[HeldOutDraws, ...] = ()
 
     def unit_column(self, churn: HazardHead) -> int:
         """Return which horizon of *churn* a prior relative to churn is relative to: the nearest to the window."""
@@ -60,26 +56,6 @@ class EffectHeads:
             np.column_stack([head.effects(matrix, probability)[0] for head in self.heads]),
             np.column_stack([head.errors_of_mean(matrix, probability) for head in self.heads]),
         )
-
-
-def is_learnt(shipped: Mapping[str, Any]) -> bool:
-    """Return whether a head counts as learnt from draws, going by what its report says of it.
-
-    It does if its average rests on the draws at least as much as on the prior (`LEARNT_WEIGHT`), or if its trees tell
-    accounts apart and that came true out of fold beyond chance (`LEARNT_SLOPE_Z`). That draws were enough to measure
-    something is not enough: next to a narrow prior they may weigh a few percent.
-
-    Args:
-        shipped: `training.heads.uplift.fitting.Fit.facts`.
-    """
-    if shipped["measured"] is None:
-        return False
-    if shipped["weight_of_draws"] >= LEARNT_WEIGHT:
-        return True
-    slope = shipped["slope"]
-    return bool(
-        slope is not None and slope["used"] > 0 and slope["raw"] > LEARNT_SLOPE_Z * slope["standard_error"]
-    )
 
 
 def is_moved(head: UpliftHead) -> bool:

@@ -8,7 +8,6 @@ The files are pickles, and whoever may write them may run code as the user who t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import pickle
@@ -17,6 +16,8 @@ import shutil
 import stat
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
+
+from training.process_lock import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,7 @@ class StageFolder:
             self.path.mkdir(exist_ok=True, mode=0o700)
             if not _is_private(self.path):
                 return None
-            lock = _locked(self.path)
+            lock = try_lock(self.path / _LOCK)
             if lock is None:
                 return None
             # Between opening and locking, another training may have deleted the folder as nobody's.
@@ -147,7 +148,7 @@ def clear(root: Path, keep: Path | None = None) -> None:
     for folder in _trainings(root):
         if folder == keep:
             continue
-        lock = _locked(folder)
+        lock = try_lock(folder / _LOCK)
         if lock is not None:
             with lock:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -156,20 +157,6 @@ def clear(root: Path, keep: Path | None = None) -> None:
 def _trainings(root: Path) -> Iterator[Path]:
     if root.is_dir():
         yield from (one for one in sorted(root.iterdir()) if _OURS.fullmatch(one.name) and one.is_dir())
-
-
-def _locked(folder: Path) -> IO[bytes] | None:
-    """Return the lock of *folder*, which holds until it is closed; None if another process has it."""
-    try:
-        lock = (folder / _LOCK).open("ab")
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        return None
-    return lock
 
 
 def _is_private(folder: Path) -> bool:

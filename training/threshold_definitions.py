@@ -57,10 +57,10 @@ class ThresholdPolicy(_Value):
         default=0.80, gt=0, lt=1, description="Recall wanted with `confidence`, if recall is first."
     )
     confidence: float = Field(
-        default=0.9, gt=0.5, lt=1, description="Of the one-sided Clopper-Pearson lower bound."
+        default=0.9, gt=0.5, lt=1, description="Of the one-sided Clopper-Pearson lower bounds, together."
     )
     min_alerts: int = Field(
-        default=10, ge=1, description="A threshold that flags fewer validation rows is not chosen."
+        default=10, ge=1, description="A threshold that flags fewer accounts of validation is not chosen."
     )
     margin_ratio: float = Field(
         default=0.8, gt=0, le=1, description="Gross margin as a share of MRR, for the mode `value`."

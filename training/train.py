@@ -32,6 +32,7 @@ from training.heads.train import TrainedHead, train_head
 from training.identity import configuration_hash, data_hash, run_key, value_hash
 from training.labels import read_labels
 from training.outlook import train_outlook
+from training.outlook_held_out import held_out_tables, outlook_columns
 from training.outlook_sources import read_outlook_sources
 from training.outlook_values import Outlook
 from training.settings import TrainingSettings
@@ -288,7 +289,8 @@ def train_on(
                 head: (one.head.horizons_days, one.head.probabilities(parts.test.matrix))
                 for head, one in trained.items()
             },
-        ),
+        ).assign(**({} if sources is None else outlook_columns(rows, parts, split, sources))),
+        held_out={} if sources is None else held_out_tables(rows, split, outlook, seed=seed),
         definitions=definitions,
         dataset=dataset,
         data_hash=data_hash(rows, sources),

@@ -46,6 +46,7 @@ class TrainedModels:
         cost: What it took so far, or None if nobody measured.
         null_views: See `training.support.null_view_shares`; None if not known.
         currency: ISO 4217 code of the data's MRR; None if not known.
+        held_out: Further rows that bundles are compared on; see `training.outlook_held_out.held_out_tables`.
     """
 
     heads: tuple[HazardHead, ...]
@@ -65,6 +66,7 @@ class TrainedModels:
     cost: TrainingCost | None = None
     null_views: dict[str, float] | None = None
     currency: str | None = None
+    held_out: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def head(self, name: HeadName) -> HazardHead:
         """Return the head called *name*.

@@ -7,37 +7,34 @@ worse on validation; validation is used often, so its gain flatters, and the tes
 Trial n draws from a sampler seeded with n, and learns from finished trials alone: the same trials give the same stages,
 whether or not they were interrupted in between or in their middle. (Minutes are not so: how many trials fit into them
 differs. A trial that is under way when they are over is stopped after its round of boosting, and counts for nothing.)
+
+Two processes at the same search would take each other's trials for those of a killed run, so only one may be at it; its
+lock ends with the process. Other searches may go on in the same folder at the same time.
 """
 
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.storages import InMemoryStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from training.definitions import HEADS, BoostingStage, Definitions
 from training.heads.boosting import asked_each_round
 from training.heads.train import train_head
 from training.identity import value_hash
+from training.tuning_journal import open_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from optuna.storages import BaseStorage
-
     from training.dataset import TrainingSet
     from training.settings import TrainingSettings
     from training.splits import Split
 
-JOURNAL = "tuning.journal"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _STUMP_LEAVES = 2
 _STARTUP_TRIALS = 8
@@ -165,12 +162,15 @@ def tune(
         code: Version of code and libraries.
         progress: Called with a sentence a trial.
         clock: Returns seconds.
+
+    Raises:
+        InUseError: Another process is at the same search in *folder*; the message says which.
     """
     begin = clock()
     parts = rows.parts(split, definitions)
     names = [feature.name for feature in rows.contract.model_features]
     threads = settings.threads(len(parts.train.matrix))
-    study = _study(folder, value_hash(rows, split, definitions, seed, code))
+    name = value_hash(rows, split, definitions, seed, code)
 
     def in_time() -> None:
         if budget.over(clock() - begin):
@@ -198,48 +198,32 @@ def tune(
                 raise optuna.TrialPruned
         return total
 
-    while not _spent(study, budget, clock() - begin):
-        number = len(study.get_trials(deepcopy=False, states=_FINISHED))
-        study.sampler = optuna.samplers.TPESampler(seed=seed + number, n_startup_trials=_STARTUP_TRIALS)
-        if not number and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            study.enqueue_trial(_as_params(definitions), user_attrs={_AS_GIVEN: True})
-        trial = study.ask()
-        tried = _with_stages(definitions, [_suggested(stage, trial) for stage in definitions.model.stages])
-        try:
-            with asked_each_round(in_time):
-                value = loss(trial, tried if number else definitions)
-        except optuna.TrialPruned:
-            study.tell(trial, state=TrialState.PRUNED)
-            progress(f"tuning: trial {number} pruned after {HEADS[0]}")
-            continue
-        except _TimeIsUpError:
-            study.tell(trial, state=TrialState.FAIL)
-            progress(f"tuning: trial {number} stopped, the {budget.minutes:g} minutes are over")
-            break
-        study.tell(trial, value)
-        progress(f"tuning: trial {number} has validation log loss {value:.5f}, best {study.best_value:.5f}")
-    return _outcome(study, definitions)
-
-
-def _study(folder: Path | None, name: str) -> optuna.Study:
-    """Open the study, with what a killed run left unfinished set aside."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage: BaseStorage = InMemoryStorage()
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
-    study = optuna.create_study(
-        study_name=name,
-        storage=storage,
-        direction="minimize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
-    )
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
-    return study
+    with open_study(folder, name, startup_trials=_STARTUP_TRIALS) as study:
+        while not _spent(study, budget, clock() - begin):
+            number = len(study.get_trials(deepcopy=False, states=_FINISHED))
+            study.sampler = optuna.samplers.TPESampler(seed=seed + number, n_startup_trials=_STARTUP_TRIALS)
+            if not number and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                study.enqueue_trial(_as_params(definitions), user_attrs={_AS_GIVEN: True})
+            trial = study.ask()
+            tried = _with_stages(
+                definitions, [_suggested(stage, trial) for stage in definitions.model.stages]
+            )
+            try:
+                with asked_each_round(in_time):
+                    value = loss(trial, tried if number else definitions)
+            except optuna.TrialPruned:
+                study.tell(trial, state=TrialState.PRUNED)
+                progress(f"tuning: trial {number} pruned after {HEADS[0]}")
+                continue
+            except _TimeIsUpError:
+                study.tell(trial, state=TrialState.FAIL)
+                progress(f"tuning: trial {number} stopped, the {budget.minutes:g} minutes are over")
+                break
+            study.tell(trial, value)
+            progress(
+                f"tuning: trial {number} has validation log loss {value:.5f}, best {study.best_value:.5f}"
+            )
+        return _outcome(study, definitions)
 
 
 def _spent(study: optuna.Study, budget: Budget, seconds: float) -> bool:

@@ -27,7 +27,7 @@ from feature_repo.pipeline.report import BuildReport, ViewReport
 from feature_repo.pipeline.source import Source, open_source
 from feature_repo.pipeline.state import BuildState, ViewState, load_state, save_state
 from feature_repo.pipeline.stored import StoredRows, reach_back
-from feature_repo.pipeline.views import VIEWS
+from feature_repo.pipeline.views import built_views
 from feature_repo.sentiment.cache import scored_tickets
 from feature_repo.sentiment.scorer import Scorer, configured_scorer
 
@@ -136,7 +136,7 @@ def _build(order: _Order, state: BuildState, now: str) -> BuildReport:
         reports.append(report)
     save_state(state.model_copy(update={"stamp": now, "end": source.end}), order.out)
     built_to = min(view.last for view in state.views.values())
-    return BuildReport(built_to, tuple(reports), _warnings(set(source.tables)), scored)
+    return BuildReport(built_to, tuple(reports), _warnings(set(source.tables), state), scored)
 
 
 def _build_view(
@@ -229,18 +229,20 @@ def _build_part(source: Source, files: MonthFiles, frame: Frame, rows: ir.Table)
 
 def _nothing_new(state: BuildState) -> BuildReport:
     views = tuple(
-        ViewReport(spec.name, "nothing new", None, None, 0, state.views[spec.name].rows) for spec in VIEWS
+        ViewReport(spec.name, "nothing new", None, None, 0, state.views[spec.name].rows)
+        for spec in built_views((), state.views)
     )
     there = {name for view in state.views.values() for name in view.inputs}
-    return BuildReport(min(view.last for view in state.views.values()), views, _warnings(there))
+    return BuildReport(min(view.last for view in state.views.values()), views, _warnings(there, state))
 
 
-def _warnings(there: set[str]) -> tuple[str, ...]:
+def _warnings(there: set[str], state: BuildState) -> tuple[str, ...]:
     """Return one sentence for each absent table and view that loses features by it."""
     return tuple(
         f"table {table!r} is absent: in view {view!r}, {', '.join(features)} "
         f"{'is' if len(features) == 1 else 'are'} null"
         for view, tables in LOST.items()
+        if view in state.views
         for table, features in tables.items()
         if table not in there
     )

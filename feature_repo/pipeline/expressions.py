@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from feature_repo.pipeline import adoption, commercial, engagement, health, peers, profile, sentiment, usage
+from feature_repo.pipeline import (
+    adoption,
+    commercial,
+    engagement,
+    external,
+    health,
+    peers,
+    procurement,
+    profile,
+    sentiment,
+    usage,
+)
 from feature_repo.pipeline.derived import DERIVED
 from feature_repo.pipeline.frame import Frame, attach
 
@@ -25,6 +36,8 @@ EXPRESSIONS: Mapping[str, Callable[[Frame], ir.Table]] = {
     "commercial": commercial.expression,
     "engagement": engagement.expression,
     "profile": profile.expression,
+    "procurement": procurement.expression,
+    "external": external.expression,
 }
 """Views made from raw tables; those made from other views stand in `derived`."""
 
@@ -37,6 +50,8 @@ LOST: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "profile": profile.LOST,
     "health": health.LOST,
     "peers": peers.LOST,
+    "procurement": procurement.LOST,
+    "external": external.LOST,
 }
 """By view and raw table: the features that are null if the table is absent."""
 

@@ -79,6 +79,10 @@ READINGS: Mapping[str, Reading] = {
     ),
     "engagements": Reading("occurred_at", ("engagement_id", "account_id", "kind", "score", "person_id")),
     "incidents": Reading("started_at", ("incident_id", "scope", "scope_id"), (("ended_at",),)),
+    "procurement_updates": Reading(
+        "known_at", ("update_id", "account_id", "stage", "approval", "budget_starts_on", "budget_months")
+    ),
+    "external_signals": Reading("known_at", ("signal_id", "kind", "scope", "scope_id", "level")),
 }
 
 

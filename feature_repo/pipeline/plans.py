@@ -10,7 +10,7 @@ from feature_repo.pipeline.frame import day_number
 from feature_repo.pipeline.inputs import first_changed_month
 from feature_repo.pipeline.source import REQUIRED, Source
 from feature_repo.pipeline.state import BuildState, ViewState, definition
-from feature_repo.pipeline.views import VIEWS
+from feature_repo.pipeline.views import built_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def make_plans(
         return known[table, day]
 
     plans: list[Plan] = []
-    for spec in VIEWS:
+    for spec in built_views(source.tables, state.views):
         tables = [name for name in dict.fromkeys((*REQUIRED, *spec.tables)) if name in source.tables]
         old = state.views.get(spec.name)
         meaning = definition(spec, scorer.version)
@@ -103,7 +103,7 @@ def _reason_for_all(old: ViewState, meaning: str, tables: list[str], begin: dt.d
 
 def is_current(state: BuildState, scorer: Scorer, start: dt.date | None, end: dt.date) -> bool:
     """Say whether every view is built by the present code from *start* to *end*."""
-    for spec in VIEWS:
+    for spec in built_views((), state.views):
         view = state.views.get(spec.name)
         meaning = definition(spec, scorer.version)
         if view is None or view.definition != meaning or view.last < end or (start and start < view.first):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from feature_repo.pipeline.views import VIEWS
+from feature_repo.pipeline.views import ALL_VIEWS, OPT_IN_VIEWS, VIEWS
 
 if TYPE_CHECKING:
     from feature_repo.pipeline.spec import ViewSpec
@@ -24,13 +24,17 @@ count as zero.
 
 Features with the role `model` may enter a model; those with the role `policy` are read by decisions only; those with
 the role `offline` are for analysis, and are not served.
+
+Views marked *opt-in* are made where their table is there, and models learn from them only if their training asks for
+them (`keepgrow train --with-views`, see [Opt-in views](../how-to/opt-in-views.md)).
 """
 
 
 def reference_page() -> str:
     """Return `docs/reference/features.md`."""
-    number = sum(len(view.features) for view in VIEWS)
-    parts = [HEAD, f"{number} features in {len(VIEWS)} views.\n", *(_section(view) for view in VIEWS)]
+    number, more = (sum(len(view.features) for view in views) for views in (VIEWS, OPT_IN_VIEWS))
+    counted = f"{number} features in {len(VIEWS)} views, and {more} in {len(OPT_IN_VIEWS)} opt-in views.\n"
+    parts = [HEAD, counted, *(_section(view) for view in ALL_VIEWS)]
     return "\n".join(parts)
 
 
@@ -43,7 +47,7 @@ def _made_from(view: ViewSpec) -> str:
 
 def _section(view: ViewSpec) -> str:
     lines = [
-        f"## {view.name}\n",
+        f"## {view.name}{' (opt-in)' if view in OPT_IN_VIEWS else ''}\n",
         f"{view.description}\n",
         (f"Owner: {view.owner}. Stale after {view.freshness_days} days. {_made_from(view)}\n"),
         "| feature | type | role | signal | meaning |",

@@ -64,6 +64,17 @@ def running_max(column: ir.Column) -> ir.Column:
     return column.max().over(ibis.window(group_by="account_id", order_by="day", rows=(None, 0)))
 
 
+def carried(table: ir.Table, *columns: str) -> ir.Table:
+    """Return *table* with each of *columns* carried on: its last value that is not null, up to the current row."""
+    marks = {f"{name}_told": running_sum(flag(table[name].notnull())) for name in columns}
+    marked = table.mutate(**marks)
+    told = {
+        name: marked[name].max().over(ibis.window(group_by=("account_id", f"{name}_told")))
+        for name in columns
+    }
+    return marked.mutate(**told).drop(*marks)
+
+
 def lag(column: ir.Column, days: int) -> ir.Column:
     """Return *column* of *days* rows before; null where there is no such row."""
     return column.lag(days).over(ibis.window(group_by="account_id", order_by="day"))

@@ -51,6 +51,7 @@ class Rule(Enum):
     SIMILAR_ACCOUNTS = "accounts that differ by case or blanks"
     OVERLAP = "overlapping periods"
     UNKNOWN_PLAN = "unknown plan"
+    UNMATCHED_SCOPE = "scope without accounts"
     MIXED_CURRENCIES = "mixed currencies"
 
 

@@ -84,6 +84,7 @@ def _check_table(
         breaches += missing_columns(table, rows)
         breaches += check_relations.duplicate_keys(con, table)
         breaches += check_relations.unknown_accounts(con, table, opened.get("accounts"))
+        breaches += check_relations.unmatched_scopes(con, table, opened.get("accounts"))
         breaches += check_relations.mixed_currencies(con, table)
         if name == "accounts":
             breaches += check_relations.similar_accounts(con, table)

@@ -83,7 +83,10 @@ def read_plan_keys(folder: Path) -> tuple[tuple[str, ...], list[Breach]]:
 
 
 def open_files(con: Backend, folder: Path, contract: Table) -> tuple[OpenTable | None, list[Breach]]:
-    """Return *contract*'s table in *folder*, or None with the reason if it is absent or can't be opened."""
+    """Return *contract*'s table in *folder*, or None with the reason if it is absent or can't be opened.
+
+    Nobody misses an opt-in table: that it is absent is no breach.
+    """
     name = contract.name
     try:
         files = table_files(folder, name)
@@ -94,6 +97,8 @@ def open_files(con: Backend, folder: Path, contract: Table) -> tuple[OpenTable |
         return None, [unreadable(name, _unplaced(error, folder))]
     if (folder / name).is_dir():
         return None, [unreadable(name, f"The folder {name}/ holds no Parquet file")]
+    if contract.opt_in:
+        return None, []
     lost = ", ".join(contract.feeds)
     if contract.required:
         sentence = (

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     import duckdb
 
+SCOPED = ("incidents", "external_signals")
+"""Tables whose rows name an account in `scope_id`, where `scope` says so."""
+
 
 def duplicate_keys(con: duckdb.DuckDBPyConnection, table: OpenTable) -> Iterator[Breach]:
     """Yield a breach if rows of *table* share a key; rows with a null in the key are another rule's."""
@@ -54,7 +57,7 @@ def unknown_accounts(
     if accounts is None or not accounts.has("account_id") or table.contract.name == "accounts":
         return
     column, where = "account_id", "true"
-    if table.contract.name == "incidents":
+    if table.contract.name in SCOPED:
         column, where = "scope_id", "v_scope = 'account'"
         if not table.has("scope"):
             return
@@ -68,6 +71,32 @@ def unknown_accounts(
         sentence = "The account is not in accounts; ids are compared byte for byte, case and blanks included."
         shown = examples(con, table, orphans, (column,))
         yield Breach(table.contract.name, column, Rule.UNKNOWN_ACCOUNT, rows, shown, Severity.ERROR, sentence)
+
+
+def unmatched_scopes(
+    con: duckdb.DuckDBPyConnection, table: OpenTable, accounts: OpenTable | None
+) -> Iterator[Breach]:
+    """Yield a warning if signals concern a segment, industry or region that no account has."""
+    if accounts is None or table.contract.name != "external_signals" or not table.has("scope"):
+        return
+    scoped = [name for name in ("segment", "industry", "region") if accounts.has(name)]
+    id_of = "v_scope_id" if table.has("scope_id") else "NULL::VARCHAR"
+    matched = " OR ".join(
+        ["v_scope IN ('all', 'account')"]
+        + [
+            f"(v_scope = '{name}' AND {id_of} IN "
+            f"(SELECT v_{name} FROM {accounts.rows_sql} WHERE v_{name} IS NOT NULL))"
+            for name in scoped
+        ]
+    )
+    nobody = f"FROM {table.rows_sql} WHERE v_scope IS NOT NULL AND NOT coalesce({matched}, false)"
+    rows = con.execute(f"SELECT count(*) {nobody}").fetchall()[0][0]
+    if rows:
+        shown = examples(con, table, nobody, ("scope", "scope_id") if table.has("scope_id") else ("scope",))
+        sentence = "No account has this segment, industry or region, compared byte for byte; the row concerns nobody."
+        yield Breach(
+            table.contract.name, "scope_id", Rule.UNMATCHED_SCOPE, rows, shown, Severity.WARNING, sentence
+        )
 
 
 def similar_accounts(con: duckdb.DuckDBPyConnection, accounts: OpenTable) -> Iterator[Breach]:

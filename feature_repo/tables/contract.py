@@ -56,6 +56,8 @@ class Table:
         feeds: Feature views and models that lose something when the table is absent.
         required: Whether the table must be there (usage needs one of its two tables).
         time: Column that says when a row became known, or None.
+        opt_in: Whether it feeds nothing but views that models learn from only if a training asks for them; nothing is
+            lost without it.
         not_before: Pairs (later, earlier) of columns; a later that precedes its earlier is a breach.
     """
 
@@ -66,6 +68,7 @@ class Table:
     feeds: tuple[str, ...]
     required: bool = False
     time: str | None = None
+    opt_in: bool = False
     not_before: tuple[tuple[str, str], ...] = ()
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False, hash=False)
 

@@ -36,7 +36,8 @@ This page is made from the contract in `feature_repo/tables/`: `python -m featur
 > docs/reference/tables.md`.
 
 - **Required** are `accounts`, `subscriptions` and at least one of {usage}. Without another table its
-  features are null, and the check says which features and models lose by it.
+  features are null, and the check says which features and models lose by it. {opt_in} feed
+  views that only a training with `--with-views` learns from; nothing is lost without them.
 - **Columns** may stand in any order, under exactly these names. One that may be null may also be
   absent. Others are ignored.
 - **Times** are UTC: one without a zone is taken as UTC, one with another zone is converted; they are
@@ -71,13 +72,16 @@ def render() -> str:
         if field.description
     )
     usage = " and ".join(f"`{name}`" for name in USAGE_TABLES)
-    opening = _OPENING.format(usage=usage, dataset=FILE_NAME, dataset_fields=fields)
+    opt_in = " and ".join(f"`{table.name}`" for table in TABLES if table.opt_in)
+    opening = _OPENING.format(usage=usage, opt_in=opt_in, dataset=FILE_NAME, dataset_fields=fields)
     return "\n".join([opening, *(_section(table) for table in TABLES)])
 
 
 def _section(table: Table) -> str:
     """Return one table's section."""
     needed = "Required." if table.required else "Optional."
+    if table.opt_in:
+        needed = "Optional, and for trainings that ask for it."
     if table.name in USAGE_TABLES:
         needed = f"One of {' and '.join(f'`{name}`' for name in USAGE_TABLES)} is required."
     lines = [

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from feature_repo.tables.accounts import ACCOUNTS
 from feature_repo.tables.engagements import ENGAGEMENTS
+from feature_repo.tables.external_signals import EXTERNAL_SIGNALS
 from feature_repo.tables.feature_usage import FEATURE_USAGE
 from feature_repo.tables.incidents import INCIDENTS
 from feature_repo.tables.invoices import INVOICES
+from feature_repo.tables.procurement_updates import PROCUREMENT_UPDATES
 from feature_repo.tables.subscriptions import SUBSCRIPTIONS
 from feature_repo.tables.support_tickets import SUPPORT_TICKETS
 from feature_repo.tables.treatments import TREATMENTS
@@ -27,6 +29,8 @@ TABLES: tuple[Table, ...] = (
     ENGAGEMENTS,
     INCIDENTS,
     TREATMENTS,
+    PROCUREMENT_UPDATES,
+    EXTERNAL_SIGNALS,
 )
 
 USAGE_TABLES = ("usage_daily", "feature_usage")

@@ -10,7 +10,7 @@ from feast.types import Bool, Float64, Int64, PrimitiveFeastType, String
 
 from feature_repo.entities import account as account_entity
 from feature_repo.errors import ContractError
-from feature_repo.pipeline.views import VIEWS
+from feature_repo.pipeline.views import ALL_VIEWS, OPT_IN_VIEWS, VIEWS
 from feature_repo.settings import FeatureRepoSettings
 from feature_repo.sources import source
 
@@ -33,12 +33,32 @@ def view_spec(name: str) -> ViewSpec:
     Raises:
         ContractError: There is none.
     """
-    for spec in VIEWS:
+    for spec in ALL_VIEWS:
         if spec.name == name:
             return spec
     raise ContractError(
-        f"there is no feature view {name!r}; there are {', '.join(spec.name for spec in VIEWS)}"
+        f"there is no feature view {name!r}; there are {', '.join(spec.name for spec in ALL_VIEWS)}"
     )
+
+
+def registered_views(features_dir: Path | None = None) -> tuple[ViewSpec, ...]:
+    """Return the views that Feast is told of: those that every bundle reads, and opt-in views that have files.
+
+    Args:
+        features_dir: Folder of the daily feature tables; by default that of the settings.
+    """
+    folder = features_dir if features_dir is not None else FeatureRepoSettings().features_dir
+    return (*VIEWS, *(spec for spec in OPT_IN_VIEWS if any((folder / spec.name).glob("*.parquet"))))
+
+
+def opt_in_view(name: str) -> FeatureView | None:
+    """Return the Feast view called *name* if it has files in the settings' folder, else None.
+
+    Raises:
+        ContractError: There is no such view.
+    """
+    spec = view_spec(name)
+    return feature_view(spec) if spec in registered_views() else None
 
 
 def feature_view(spec: ViewSpec, features_dir: Path | None = None) -> FeatureView:

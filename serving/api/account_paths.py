@@ -21,6 +21,7 @@ from serving.api.openapi_operation import (
 from serving.api.requests import (
     EXPLAIN_EXACTLY,
     WITH_INTERVALS,
+    WITH_TREND,
     NextBestActionRequest,
     ScoreManyRequest,
     ScoreOneRequest,
@@ -45,6 +46,12 @@ INTERVALS: Final = query_parameter(
     f"`{WITH_INTERVALS}`: scores of several accounts come with the 90 % intervals that the score of "
     "one account always has, at the price of a longer wait.",
     enum=[WITH_INTERVALS],
+)
+TREND: Final = query_parameter(
+    "trend",
+    f"`{WITH_TREND}`: the answer about one account has `trend`, how its risk has changed over 30 days, by what the "
+    "batch job (`keepgrow score --trend --push-trend`) brought last.",
+    enum=[WITH_TREND],
 )
 FORMAT: Final = query_parameter(
     "format", "`json` or `html`; without it `Accept` decides, and JSON is the default.", enum=["json", "html"]
@@ -77,7 +84,7 @@ def account_paths() -> dict[str, Any]:
                     *BODY_PROBLEMS, problems.TOO_MANY_ACCOUNTS, problems.INVALID_PARAMETER,
                     problems.EXACT_REASONS_UNAVAILABLE, *STORE_PROBLEMS,
                 ),
-                parameters=[EXPLAIN, INTERVALS],
+                parameters=[EXPLAIN, INTERVALS, TREND],
                 body={"oneOf": [ref(ScoreOneRequest), ref(ScoreManyRequest)]},
                 examples={
                     "one": {"summary": "One account", "value": {"account_id": ACCOUNT}},
@@ -107,8 +114,10 @@ def account_paths() -> dict[str, Any]:
                 "Score with intervals, key profile, health trajectory, what is at stake in money and how long there "
                 "is left to act, and the next best action of one account.",
                 as_json(ref(AccountCard)),
-                (problems.MALFORMED_BODY, *STORE_PROBLEMS, problems.LEDGER_UNAVAILABLE),
-                parameters=[path_parameter("account_id", "The account, percent-encoded.", ACCOUNT)],
+                (
+                    problems.MALFORMED_BODY, problems.INVALID_PARAMETER, *STORE_PROBLEMS, problems.LEDGER_UNAVAILABLE,
+                ),
+                parameters=[path_parameter("account_id", "The account, percent-encoded.", ACCOUNT), TREND],
             )
         },
         "/v1/accounts/{account_id}/brief": {

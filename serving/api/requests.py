@@ -25,6 +25,8 @@ EXPLAIN_EXACTLY = "exact"
 """The one value of the query parameter `explain`."""
 WITH_INTERVALS = "true"
 """The one value of the query parameter `intervals`."""
+WITH_TREND = "true"
+"""The one value of the query parameter `trend`."""
 
 
 def _short(value: str) -> str:
@@ -178,6 +180,22 @@ def parse_intervals(query: bytes) -> bool:
     return bool(query) and _chosen(
         query, "intervals", WITH_INTERVALS, "leave it out for scores of several accounts without them"
     )
+
+
+def parse_trend(query: bytes, *, several: bool = False) -> bool:
+    """Return whether the *query* of a score or an account card asks for the trend of the risk.
+
+    Raises:
+        ProblemError: `trend` has another value than `true`, or *several* accounts are asked about.
+    """
+    wanted = bool(query) and _chosen(query, "trend", WITH_TREND, "leave it out for an answer without it")
+    if wanted and several:
+        raise ProblemError(
+            INVALID_PARAMETER,
+            "`trend` is told of one account at a time; `keepgrow score --trend` writes that of all.",
+            members={"errors": [{"parameter": "trend", "detail": "should come with `account_id`"}]},
+        )
+    return wanted
 
 
 def _chosen(query: bytes, parameter: str, only: str, otherwise: str) -> bool:

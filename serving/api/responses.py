@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.api.evidence_responses import Evidence, TrendAnswer
 from serving.api.value_responses import Basis, ExpectedValueAnswer, Interval
 from serving.decisions.arms import Arm
 from serving.decisions.autonomy import Level
@@ -71,34 +72,6 @@ class ExactSignals(Signals):
     )
 
 
-class ViewEvidence(_Answer):
-    """The age of one feature view's row."""
-
-    as_of: str | None = Field(description="Time up to which the row knows the account.")
-    age_seconds: float | None
-    limit_seconds: float = Field(description="Age past which it is stale.")
-
-
-class Evidence(_Answer):
-    """What an answer rests on."""
-
-    status: Literal["full", "thin", "stale"]
-    reasons: list[Literal["stale_view", "missing_view", "new_account", "unknown_age", "unlike_training"]] = (
-        Field(
-            description="Why it is not `full`: a view is older than its limit, a view is missing, the account is "
-            "younger than 28 days, its age is not known, or it is unlike those that the models learnt from."
-        )
-    )
-    views: dict[str, ViewEvidence]
-    missing: list[str] = Field(
-        description="Views that hold nothing of the account: no row, or one that is null throughout where the models "
-        "expect something."
-    )
-    clock: Literal["demonstration"] | None = Field(
-        default=None, description="Present when the service's time is not the machine's."
-    )
-
-
 class ScoreAnswer(_Answer):
     """Churn and upsell of one account."""
 
@@ -121,6 +94,9 @@ class ScoreAnswer(_Answer):
     expansion_ready: bool | None = Field(
         description="Whether the probability of expanding by the scored horizon is at or over the bundle's threshold, "
         "on full evidence; null if the bundle has no threshold for it. The account card says what drives it."
+    )
+    trend: TrendAnswer | None = Field(
+        default=None, exclude_if=_is_none, description="With `trend=true` only, of one account."
     )
     model: str
     feature_contract: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from serving.answers import score_account
+from serving.answers import score_account, trend_shown
 from serving.api.messages import Request, Response, json_response
 from serving.api.problems import overloaded, unknown_account
 from serving.api.requests import (
@@ -17,6 +17,7 @@ from serving.api.requests import (
     parse_explain,
     parse_intervals,
     parse_score,
+    parse_trend,
 )
 from serving.many_accounts import (
     ScoredAccounts,
@@ -30,6 +31,7 @@ from serving.scoring.exact import MOST_ACCOUNTS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from serving.scoring.result import AccountScore
     from serving.state import ServingState
 
 MOST_BULK: Final = 16
@@ -44,11 +46,12 @@ async def post(state: ServingState, request: Request) -> Response:
     body = await request.json(settings.max_body_bytes, settings.body_timeout_seconds)
     most = min(MOST_ACCOUNTS, settings.max_accounts) if exactly else settings.max_accounts
     wanted = parse_score(body, most)
+    trend = parse_trend(request.query, several=isinstance(wanted, ScoreManyRequest))
     if exactly:
-        return await _explained(state, wanted, intervals=intervals)
+        return await _explained(state, wanted, intervals=intervals, trend=trend)
     if isinstance(wanted, ScoreOneRequest):
         scored = await score_account(state, wanted.account_id)
-        return json_response(scored.score.to_json_value())
+        return json_response(await _one(state, scored.score, trend=trend))
     if intervals:
         async with _bulk_place(state):
             several = await score_accounts(state, wanted.account_ids, intervals=True)
@@ -80,7 +83,7 @@ async def _bulk_place(state: ServingState) -> AsyncIterator[None]:
 
 
 async def _explained(
-    state: ServingState, wanted: ScoreOneRequest | ScoreManyRequest, *, intervals: bool
+    state: ServingState, wanted: ScoreOneRequest | ScoreManyRequest, *, intervals: bool, trend: bool
 ) -> Response:
     one = isinstance(wanted, ScoreOneRequest)
     account_ids = [wanted.account_id] if isinstance(wanted, ScoreOneRequest) else wanted.account_ids
@@ -88,7 +91,12 @@ async def _explained(
         explained = await explain_accounts(state, account_ids, intervals=one or intervals)
     if one and explained.unknown:
         raise explained.unknown[0]
-    return json_response(explained.known[0].to_json_value() if one else _several(explained))
+    return json_response(await _one(state, explained.known[0], trend=trend) if one else _several(explained))
+
+
+async def _one(state: ServingState, score: AccountScore, *, trend: bool) -> dict[str, Any]:
+    shown = score.to_json_value()
+    return {**shown, "trend": await trend_shown(state, score)} if trend else shown
 
 
 def _several(scored: ScoredAccounts) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from serving.batch.feature_table import feature_rows
 from serving.scoring.engine import PROBABILITY_DIGITS, scoring_tables
+from serving.scoring.trend import TREND_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from serving.bundle.loader import Bundle
     from serving.scoring.result import AccountScore
 
-TREND_DAYS: Final = 30
 TREND_COLUMN: Final = f"churn_risk_change_{TREND_DAYS}d"
 
 

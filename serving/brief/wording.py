@@ -43,6 +43,7 @@ EVIDENCE: Final = {
     "new_account": "The account is younger than 28 days.",
     "unknown_age": "How old the account is, is not known.",
     "unlike_training": "The account is unlike those that the models learnt from.",
+    "failed_check": "What the models say contradicts what is known of the account.",
 }
 ARMS: Final = {
     "random_eligible": "by chance among those that are allowed, or none",

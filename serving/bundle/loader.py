@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from pydantic import ValidationError
 
+from serving.bundle.basis import with_bases_told
 from serving.bundle.checks import EXPLAIN_NAME, INTERVALS_NAME, OUTLOOK_NAME, check_encodings, check_graph
 from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, SCHEMA_VERSION, Manifest, hash_of
 from serving.bundle.outputs import Outputs, contributions_output, interval_outputs, outlook_outputs
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.bundle.manifest import AmountOutput, LongHorizon
+    from serving.scoring.verification.document import VerificationDocument
 
 __all__ = ["Bundle", "Outputs", "find_bundle", "load_bundle", "read_manifest"]
 
@@ -64,6 +66,7 @@ class Bundle:
         explained_chunk_rows: The same with contributions.
         interval_chunk_rows: The same with intervals.
         outlook_chunk_rows: The same with the outlook.
+        verification: A company's own checks of what the bundle says; None for the packaged ones.
     """
 
     path: Path
@@ -77,6 +80,7 @@ class Bundle:
     explained_chunk_rows: int
     interval_chunk_rows: int
     outlook_chunk_rows: int
+    verification: VerificationDocument | None = None
     _plans: dict[tuple[bool, bool, bool], _Plan] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -302,7 +306,7 @@ def read_manifest(path: Path) -> Manifest:
     if version != SCHEMA_VERSION:
         raise BundleError(f"{file}: schema_version is {version!r}; this release reads {SCHEMA_VERSION}")
     try:
-        return Manifest.model_validate(raw)
+        return with_bases_told(Manifest.model_validate(raw))
     except ValidationError as error:
         breaches = "; ".join(
             f"{'.'.join(map(str, breach['loc'])) or 'manifest'}: {breach['msg']}" for breach in error.errors()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feature_repo.contract import FeatureContract, canonical_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE = "manifest.json"
@@ -84,7 +87,9 @@ class Head(_Value):
     output: str
     horizons_days: tuple[int, ...]
     definition: str = Field(description="What counts as the event, in one sentence.")
-    thresholds: dict[str, float] = Field(description="Chosen decision threshold per horizon (`90d`: 0.31).")
+    thresholds: dict[str, float] = Field(
+        description="Chosen decision threshold per horizon (`90d`: 0.31); 1.0 flags nobody."
+    )
     calibrations: tuple[Calibration, ...] = Field(
         default=(), description="Of each interval; bundles of earlier releases don't tell."
     )
@@ -163,6 +168,32 @@ class Effect(_Value):
         "than it, `prior` if it is the declared prior alone."
     )
     draws: int = Field(ge=0, description="Draws of the action, both arms.")
+
+
+LEARNT_WEIGHT: Final = 0.5
+"""Least weight of the draws in an average effect, against its prior, from which on the effect counts as learnt."""
+LEARNT_SLOPE_Z: Final = 1.645
+"""Standard errors by which a slope out of fold must lie above zero for trees to have come true: 95 %, one-sided."""
+
+
+def is_learnt(shipped: Mapping[str, Any]) -> bool:
+    """Return whether an effect counts as learnt from draws, going by what the report says of the head that ships.
+
+    It does if its average rests on the draws at least as much as on the prior (`LEARNT_WEIGHT`), or if its trees tell
+    accounts apart and that came true out of fold beyond chance (`LEARNT_SLOPE_Z`). That draws were enough to measure
+    something is not enough: next to a narrow prior they may weigh a few percent.
+
+    Args:
+        shipped: `metrics["uplift"]["outcomes"][outcome]["actions"][action]["shipped"]` of a manifest.
+    """
+    if shipped["measured"] is None:
+        return False
+    if shipped["weight_of_draws"] >= LEARNT_WEIGHT:
+        return True
+    slope = shipped["slope"]
+    return bool(
+        slope is not None and slope["used"] > 0 and slope["raw"] > LEARNT_SLOPE_Z * slope["standard_error"]
+    )
 
 
 class Effects(_Value):

@@ -90,7 +90,7 @@ class Cap(BaseModel):
         """The limit as it is counted: actions, minutes, or money in minor units."""
         return whole_units(self.unit, self.limit)
 
-    @property
+    @cached_property
     def window_seconds(self) -> int:
         """Length of the window."""
         return round(self.window_days * DAY_SECONDS)

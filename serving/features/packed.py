@@ -47,10 +47,12 @@ class Texts:
     Attributes:
         told: The strings, None where one is missing.
         codes: The numbers of those that the matrix holds, NaN where there is none.
+        packed: The same as doubles.
     """
 
     told: tuple[str | None, ...]
     codes: tuple[float, ...]
+    packed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class _Exact:
     unpack_from: Callable[[bytes, int], tuple[Any, ...]]
     names: tuple[str, ...]
     bools: tuple[int, ...]
+
+    def value(self, buffer: bytes, offset: int, name: str) -> ContextValue:
+        """Return the number with *name* of the account whose words begin at *offset* of *buffer*."""
+        values, number = self.unpack_from(buffer, offset + self.start * WORD_BYTES), self.names.index(name)
+        if values[len(self.names) + number // MASK_BITS] >> number % MASK_BITS & 1:
+            return None
+        found: int | float = values[number]
+        return found != 0 if number in self.bools else found
 
 
 class TextsTable:
@@ -93,9 +103,8 @@ class TextsTable:
 
     def _texts(self, told: Sequence[str | None]) -> Texts:
         coded = zip(told, self._codes, strict=False)
-        return Texts(
-            tuple(told), tuple([NAN if one is None else codes.get(one, NAN) for one, codes in coded])
-        )
+        numbers = tuple([NAN if one is None else codes.get(one, NAN) for one, codes in coded])
+        return Texts(tuple(told), numbers, struct.pack(f"<{len(numbers)}d", *numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +162,10 @@ class PackedContexts(Contexts):
         for names, texts in zip(self.names, self.texts, strict=True):
             if name in names:
                 return texts[place].told[names.index(name)]
-        return self.of(place).get(name)
+        for one in self.exact:
+            if name in one.names:
+                return one.value(self.buffer, place * self.words * WORD_BYTES, name)
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,19 +252,20 @@ class PackedDecoder:
         n, views = len(replies), self._views
         if n == 1:
             return self._decode_one(account_ids, replies[0])
-        stamps = [tuple(reply[views:]) for reply in replies]
-        if stamps.count(stamps[0]) == n:
-            times = self._times_of(stamps[0])
+        fields = list(zip(*replies, strict=True))
+        stamps = fields[views:]
+        if all(column.count(column[0]) == n for column in stamps):  # the rows of one day share their times
+            times = self._times_of(tuple([column[0] for column in stamps]))
             heads, known = times.heads, times.known.repeat(n)
             as_of = times.as_of.repeat(n, axis=0)
         else:
-            each = [self._times_of(stamp) for stamp in stamps]
+            each = [self._times_of(stamp) for stamp in zip(*stamps, strict=True)]
             heads = np.stack([times.heads for times in each])
             known = np.concatenate([times.known for times in each])
             as_of = np.concatenate([times.as_of for times in each])
         columns: list[Sequence[bytes]] = [
             column if all(column) else [row or blank for row in column]
-            for column, blank in zip(zip(*replies, strict=True), self._blanks, strict=False)
+            for column, blank in zip(fields, self._blanks, strict=False)
         ]
         texts: list[list[Texts]] = []
         for place in self._texts:
@@ -267,9 +280,9 @@ class PackedDecoder:
         unfit |= words @ self._weights != 0
         matrix = words.view(_DOUBLE).take(self._places, axis=1)
         for place, of_view in zip(self._texts, texts, strict=True):
-            codes = chain.from_iterable([one.codes for one in of_view])
-            matrix[:, place.columns] = np.fromiter(codes, _DOUBLE).reshape(n, len(place.columns))
-            if place.table.damaged in of_view:
+            codes = np.frombuffer(b"".join([one.packed for one in of_view]), dtype=_DOUBLE)
+            matrix[:, place.columns] = codes.reshape(n, len(place.columns))
+            if place.table.damaged in set(of_view):
                 unfit |= [one is place.table.damaged for one in of_view]
         context = PackedContexts(n, buffer, self._words, self._exact, self._text_names, texts)
         return FeatureRows(tuple(account_ids), known, matrix, as_of, context), unfit.nonzero()[0].tolist()

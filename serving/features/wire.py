@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BULK_KEYS: Final = 16
+FED_BYTES: Final = 16_384
+"""The parser is given so much at a time: after each reply it moves all that it still holds to its buffer's start."""
 DEFAULT_PORT: Final = 6379
 ASKING: Final = b"*1\r\n$6\r\nASKING\r\n"
 
@@ -77,7 +79,7 @@ class ServerAddress:
 
 def pack(*words: bytes) -> bytes:
     """Return a command as Redis wants it on the wire."""
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+    return b"*%d\r\n" % len(words) + b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
 
 
 class Fields:
@@ -108,6 +110,7 @@ class Connection(asyncio.Protocol):
         self._parser = hiredis.Reader()
         self._waiting: deque[tuple[asyncio.Future[list[object]], int, list[object], float]] = deque()
         self._transport: asyncio.Transport | None = None
+        self._unsent: list[bytes] = []
         self.replies_received = 0
 
     @property
@@ -125,22 +128,26 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand each complete reply to whoever has waited longest."""
-        self._parser.feed(data)
-        gets = self._parser.gets
         try:
-            while (reply := gets()) is not False:
-                future, count, replies, _ = self._waiting[0]
-                before = len(replies)
-                replies.append(reply)
-                while len(replies) < count and (reply := gets()) is not False:
-                    replies.append(reply)
-                self.replies_received += len(replies) - before
-                if len(replies) == count:
-                    self._waiting.popleft()
-                    if not future.done():
-                        future.set_result(replies)
+            for start in range(0, len(data), FED_BYTES):
+                self._parser.feed(data, start, min(FED_BYTES, len(data) - start))
+                self._hand_out()
         except (hiredis.ProtocolError, IndexError):
             self.close()
+
+    def _hand_out(self) -> None:
+        gets = self._parser.gets
+        while (reply := gets()) is not False:
+            future, count, replies, _ = self._waiting[0]
+            before = len(replies)
+            replies.append(reply)
+            while len(replies) < count and (reply := gets()) is not False:
+                replies.append(reply)
+            self.replies_received += len(replies) - before
+            if len(replies) == count:
+                self._waiting.popleft()
+                if not future.done():
+                    future.set_result(replies)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who still waits."""
@@ -155,6 +162,9 @@ class Connection(asyncio.Protocol):
     def send(self, commands: bytes, count: int) -> asyncio.Future[list[object]]:
         """Write *count* packed commands; the future becomes their replies, errors among them as values.
 
+        Few commands go out at the end of this turn of the event loop, with those of others that are asked in it: a
+        write costs more than what it carries, and the server then answers them together.
+
         Raises:
             ConnectionResetError: The connection is closed.
         """
@@ -163,8 +173,17 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[object]] = loop.create_future()
         self._waiting.append((future, count, [], loop.time()))
-        self._transport.write(commands)
+        if not self._unsent and count <= BULK_KEYS:
+            loop.call_soon(self._write)
+        self._unsent.append(commands)
+        if count > BULK_KEYS:
+            self._write()
         return future
+
+    def _write(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if unsent and self._transport is not None:
+            self._transport.write(b"".join(unsent))
 
     def close(self) -> None:
         """Close at once; whoever waits gets an error."""

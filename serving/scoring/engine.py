@@ -17,6 +17,7 @@ from serving.scoring.result import AccountScore
 from serving.scoring.score import churn_risk_score, risk_tier
 from serving.scoring.signals import Reasons, SignalTables, make_signal_tables, strongest_signals
 from serving.scoring.support import Support
+from serving.scoring.verification.compiled import Verification, verification_for
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -49,6 +50,7 @@ class ScoringTables:
         evidence: Weighs evidence by the contract's views.
         support: Tells accounts that are unlike those of training; None if the bundle does not say.
         expansion: Tells accounts that are ready to expand; likewise.
+        verification: Checks what the models say.
     """
 
     signals: SignalTables
@@ -60,6 +62,7 @@ class ScoringTables:
     evidence: EvidenceScale
     support: Support | None
     expansion: ExpansionLine | None
+    verification: Verification
 
 
 @functools.lru_cache(maxsize=8)
@@ -70,6 +73,7 @@ def scoring_tables(bundle: Bundle) -> ScoringTables:
     names = [feature.name for feature in features]
     score_head = manifest.head(manifest.score_head)
     start = score_head.contributions_base
+    verification = verification_for(bundle.verification, manifest)
     return ScoringTables(
         signals=make_signal_tables(features),
         base=None if start is None else shown_base(start.log_odds, start.probability),
@@ -78,10 +82,11 @@ def scoring_tables(bundle: Bundle) -> ScoringTables:
         score_column=score_head.horizons_days.index(manifest.score_horizon_days),
         age_column=names.index(ACCOUNT_AGE_FEATURE) if ACCOUNT_AGE_FEATURE in names else None,
         evidence=EvidenceScale(
-            manifest.contract.views, ExpectedViews.of(manifest.contract, manifest.null_views)
+            manifest.contract.views, ExpectedViews.of(manifest.contract, manifest.null_views), verification
         ),
         support=None if manifest.support is None else Support.from_dict(manifest.support.model_dump()),
         expansion=ExpansionLine.of(manifest),
+        verification=verification,
     )
 
 
@@ -208,7 +213,7 @@ def finish(
         head: _by_horizon(tables.horizons[head], values) for head, values in outputs.probabilities.items()
     }
     nothing: list[dict[str, float]] = [{} for _ in account_ids]
-    evidence = weigh(asked, tables, now, clock_label)
+    evidence = weigh(asked, outputs, tables, now, clock_label)
     base = None if outputs.contributions is None else tables.base
     line = tables.expansion
     tag, contract_hash, tiers = bundle.tag, bundle.manifest.contract_hash, tables.tiers
@@ -239,7 +244,9 @@ def driver_of(score: AccountScore, bundle: Bundle, rows: FeatureRows, index: int
     return expansion_driver(bundle, tables.signals, tables.expansion, rows.matrix[index], rows.context[index])
 
 
-def weigh(asked: Asked, tables: ScoringTables, now: dt.datetime, clock_label: str | None) -> list[Evidence]:
+def weigh(
+    asked: Asked, outputs: Outputs, tables: ScoringTables, now: dt.datetime, clock_label: str | None
+) -> list[Evidence]:
     """Return what the score of each account that is known rests on."""
     matrix, column = asked.matrix, tables.age_column
     unlike = None if tables.support is None else tables.support.unlike(matrix)
@@ -249,6 +256,7 @@ def weigh(asked: Asked, tables: ScoringTables, now: dt.datetime, clock_label: st
         account_age_days=None if column is None else matrix[:, column],
         unlike=unlike,
         matrix=matrix,
+        failed=tables.verification.codes(asked, outputs),
         clock=clock_label,
     )
 

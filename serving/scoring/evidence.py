@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
     from feature_repo.contract import ContractView
     from serving.scoring.null_views import ExpectedViews
+    from serving.scoring.verification.compiled import Verification
+    from serving.scoring.verification.document import Check
 
 EvidenceStatus = Literal["full", "thin", "stale"]
-EvidenceReason = Literal["stale_view", "missing_view", "new_account", "unknown_age", "unlike_training"]
+EvidenceReason = Literal[
+    "stale_view", "missing_view", "new_account", "unknown_age", "unlike_training", "failed_check"
+]  # fmt: skip
 _Key: TypeAlias = tuple[int, str | None, tuple[float, ...]]
 _NEW, _AGELESS, _UNLIKE, _NULL_VIEWS = 1, 2, 4, 8
-"""What an account's kind is made of, a number: is it new, of unknown age, unlike those of training; and from 8 on the
-code of its null views. Accounts of one kind with equal times have equal evidence."""
+"""What an account's kind is made of, a number: is it new, of unknown age, unlike those of training; from 8 on the code
+of its null views, and above those that of the checks that it fails. Accounts of one kind with equal times have equal
+evidence."""
 # The longest of the usual windows: a younger account has no complete month to compare anything with.
 NEW_ACCOUNT_DAYS = 28
 REMEMBERED = 4096
@@ -58,12 +63,14 @@ class Evidence:
 
     Attributes:
         status: `stale` if a view is older than its limit; else `thin` if a view is missing, the account is
-            younger than 28 days or of unknown age, or it is unlike what the models learnt from; else `full`.
+            younger than 28 days or of unknown age, it is unlike what the models learnt from, or what they say of it
+            fails a check whose effect is `thin`; else `full`.
         views: Age by view.
         missing: Views that hold nothing of the account: they have no row, or a row that is null throughout where the
             models expect something.
         clock: None for the machine's time, otherwise what kind of clock told the time.
         reasons: Why the evidence is not full; empty if it is.
+        failed_checks: Checks by rule that contradict what the models say of the account, whatever their effect.
     """
 
     status: EvidenceStatus
@@ -71,6 +78,7 @@ class Evidence:
     missing: tuple[str, ...]
     clock: str | None = None
     reasons: tuple[EvidenceReason, ...] = ()
+    failed_checks: tuple[Check, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as the HTTP answer shows it."""
@@ -79,6 +87,7 @@ class Evidence:
             "reasons": list(self.reasons),
             "views": {name: age.to_dict() for name, age in self.views.items()},
             "missing": list(self.missing),
+            "failed_checks": [check.shown() for check in self.failed_checks],
         }
         if self.clock is not None:
             shown["clock"] = self.clock
@@ -101,15 +110,23 @@ class EvidenceScale:
     The rows of one day share their times, so within a second nearly all accounts have the same evidence.
     """
 
-    def __init__(self, views: Sequence[ContractView], expected: ExpectedViews | None = None) -> None:
+    def __init__(
+        self,
+        views: Sequence[ContractView],
+        expected: ExpectedViews | None = None,
+        verification: Verification | None = None,
+    ) -> None:
         """Remember nothing yet.
 
         Args:
             views: The contract's views.
             expected: Those that must not be null throughout; None if that is not known.
+            verification: Checks of what the models say; None if there are none.
         """
         self._views = tuple(views)
         self._expected = expected
+        self._verification = verification
+        self._failed = _NULL_VIEWS << (0 if expected is None else len(expected.names))
         self._found: dict[_Key, tuple[float, float, Evidence]] = {}
 
     def weigh(
@@ -120,15 +137,17 @@ class EvidenceScale:
         account_age_days: float | None,
         unlike: bool = False,
         null_code: int = 0,
+        failed_code: int = 0,
         clock: str | None = None,
     ) -> Evidence:
         """Return the evidence of one account.
 
-        See `weigh_evidence` for the arguments; *null_code* is what `ExpectedViews.codes` says of its null views.
+        See `weigh_evidence` for the arguments; *null_code* is what `ExpectedViews.codes` says of its null views, and
+        *failed_code* what `Verification.codes` says of the checks that it fails.
         """
         # Without a row a view's time is NaN, which equals nothing; -1 stands for it.
         times = tuple([time if time == time else -1.0 for time in as_of])  # noqa: PLR0124 -- only NaN differs
-        kind = _NULL_VIEWS * null_code + _UNLIKE * unlike
+        kind = self._failed * failed_code + _NULL_VIEWS * null_code + _UNLIKE * unlike
         if account_age_days is not None and not account_age_days >= NEW_ACCOUNT_DAYS:
             kind += _NEW if account_age_days < NEW_ACCOUNT_DAYS else _AGELESS
         key = (kind, clock, times)
@@ -142,6 +161,9 @@ class EvidenceScale:
             account_age_days=account_age_days,
             unlike=unlike,
             null_views=self._expected.named(null_code) if self._expected is not None and null_code else (),
+            failed_checks=()
+            if self._verification is None or not failed_code
+            else self._verification.failed(failed_code),
             clock=clock,
         )
         if len(self._found) >= REMEMBERED:
@@ -157,11 +179,13 @@ class EvidenceScale:
         account_age_days: NDArray[np.float64] | None,
         unlike: NDArray[np.bool_] | None = None,
         matrix: NDArray[np.float64] | None = None,
+        failed: Sequence[int] | None = None,
         clock: str | None,
     ) -> list[Evidence]:
         """Return the evidence of n accounts; see `weigh_evidence` for the arguments, here of n rows.
 
-        Null views are told from the model features in *matrix*, shape (n, model features), where that is given.
+        Null views are told from the model features in *matrix*, shape (n, model features), where that is given, and
+        checks that fail from *failed*, which is what `Verification.codes` gives.
         """
         expected = None if matrix is None else self._expected
         n = len(as_of)
@@ -171,7 +195,16 @@ class EvidenceScale:
             age = None if account_age_days is None else account_age_days.item(row)
             odd = unlike is not None and unlike.item(row)
             times = as_of[row].tolist()
-            return self.weigh(times, now, account_age_days=age, unlike=odd, null_code=codes[row], clock=clock)
+            code = 0 if failed is None else failed[row]
+            return self.weigh(
+                times,
+                now,
+                account_age_days=age,
+                unlike=odd,
+                null_code=codes[row],
+                failed_code=code,
+                clock=clock,
+            )
 
         if n == 1:
             return [weighed(0)]
@@ -181,6 +214,8 @@ class EvidenceScale:
             kind += _NEW * (account_age_days < NEW_ACCOUNT_DAYS) + _AGELESS * np.isnan(account_age_days)
         if unlike is not None:
             kind += _UNLIKE * unlike
+        if failed is not None and any(failed):
+            kind += self._failed * np.array(failed)
         kinds: list[int] = kind.tolist()
         if n and (times == times[0]).all():
             told = {kind: weighed(row) for kind, row in dict(zip(kinds, range(n), strict=True)).items()}
@@ -215,6 +250,7 @@ def weigh_evidence(
     account_age_days: float | None = None,
     unlike: bool = False,
     null_views: Collection[str] = (),
+    failed_checks: Sequence[Check] = (),
     clock: str | None = None,
 ) -> Evidence:
     """Return the evidence of one account.
@@ -226,6 +262,7 @@ def weigh_evidence(
         account_age_days: Age of the account; NaN if that is not known, None if the models do not read it.
         unlike: Whether the account is unlike those that the models learnt from; see `Support.unlike`.
         null_views: Views with a row that says nothing, though the models expect something; see `ExpectedViews`.
+        failed_checks: Checks that contradict what the models say of it.
         clock: See `Evidence`.
     """
     ages: dict[str, ViewAge] = {}
@@ -245,11 +282,11 @@ def weigh_evidence(
     new, ageless = _age_kind(account_age_days)
     holding: dict[EvidenceReason, bool] = {
         "stale_view": stale, "missing_view": bool(missing), "new_account": new, "unknown_age": ageless,
-        "unlike_training": unlike,
+        "unlike_training": unlike, "failed_check": any(check.effect == "thin" for check in failed_checks),
     }  # fmt: skip
     reasons = tuple([reason for reason, holds in holding.items() if holds])
     status: EvidenceStatus = "stale" if stale else "thin" if reasons else "full"
-    return Evidence(status, ages, tuple(missing), clock, reasons)
+    return Evidence(status, ages, tuple(missing), clock, reasons, tuple(failed_checks))
 
 
 def _age_kind(account_age_days: float | None) -> tuple[bool, bool]:

@@ -93,7 +93,7 @@ class SignalTables:
     Attributes:
         membership: Float32, shape (features, g), 1 where a feature belongs to a signal.
         members: Columns of each signal's features.
-        padded_members: The same as an array of shape (g, most members); `features` where there are no more.
+        padded_members: The same as an array of shape (g, most members); the first again where there are no more.
         features: Feature names in column order.
         texts: Whether a column is of strings.
         sayings: What each column says.
@@ -116,9 +116,10 @@ def make_signal_tables(features: Sequence[ContractFeature]) -> SignalTables:
         tuple(column for column, feature in enumerate(features) if feature.signal == name) for name in names
     )
     membership = np.zeros((len(features), len(names)), dtype=np.float32)
-    padded = np.full((len(names), max(map(len, members), default=0)), len(features), dtype=np.intp)
+    padded = np.empty((len(names), max(map(len, members), default=0)), dtype=np.intp)
     for group, columns in enumerate(members):
         membership[list(columns), group] = 1.0
+        padded[group] = columns[0]
         padded[group, : len(columns)] = columns
     return SignalTables(
         membership=membership,
@@ -207,9 +208,6 @@ def pick_signals(tables: SignalTables, contributions: NDArray[np.float32]) -> Pi
     n, n_features = contributions.shape
     sums = _sums(tables, contributions)
     rows = np.arange(2 * n)
-    pushes = np.full((2 * n, n_features + 1), -np.inf, dtype=np.float32)
-    pushes[:n, :-1] = contributions
-    np.negative(contributions, out=pushes[n:, :-1])
     left = np.concatenate([sums, -sums])
     shown = min(SHOWN, sums.shape[1])
     groups = np.empty((2 * n, shown), dtype=np.intp)
@@ -220,7 +218,9 @@ def pick_signals(tables: SignalTables, contributions: NDArray[np.float32]) -> Pi
         left[rows, best] = -np.inf
     counted = totals >= np.float32(SMALLEST_CONTRIBUTION)
     candidates = tables.padded_members[groups]
-    speakers = pushes[rows[:, None, None], candidates].argmax(axis=2)
+    pushes = contributions.take(candidates + (rows % n * n_features)[:, None, None])
+    np.negative(pushes[n:], out=pushes[n:])
+    speakers = pushes.argmax(axis=2)
     # Of what was a float32, this rounds as `round` does: times 10,000 it is exact in a float64.
     signed: NDArray[np.float64] = totals.round(_DIGITS)
     np.negative(signed[n:], out=signed[n:])
@@ -228,7 +228,7 @@ def pick_signals(tables: SignalTables, contributions: NDArray[np.float32]) -> Pi
     others = contributions.sum(axis=1, dtype=np.float64) - shown_sums[:n] - shown_sums[n:]
     return Picked(
         counted=counted,
-        columns=np.take_along_axis(candidates, speakers[:, :, None], axis=2)[:, :, 0],
+        columns=candidates[rows[:, None], np.arange(shown), speakers],
         contributions=signed,
         others=others.round(_DIGITS) + 0.0,  # no zero has a sign
     )

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from itertools import chain
-from operator import getitem
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import orjson
@@ -98,11 +96,10 @@ def _template(bundle: Bundle) -> _Template:
         between[-1] += b'"base":' + orjson.dumps(tables.base) + b","
     between[-1] += b'"raising":['
     sayings: list[tuple[Mapping[ContextValue, bytes], ...]] = []
+    further = _written_sayings(tables.signals, b",", b"")
     for side in _SIDES:
-        for place in range(min(SHOWN, tables.signals.membership.shape[1])):
-            before = b"," if place else side
-            nothing: dict[ContextValue, bytes] = {0.0: b"" if place else side}
-            sayings.append((*(WrittenSayings(one, before) for one in tables.signals.sayings), nothing))
+        first = _written_sayings(tables.signals, side, side)
+        sayings += [first, *[further] * (SHOWN - 1)][: tables.signals.membership.shape[1]]
     last = orjson.dumps({"model": bundle.tag, "feature_contract": bundle.manifest.contract_hash})
     return _Template(
         openings=tuple(
@@ -118,6 +115,13 @@ def _template(bundle: Bundle) -> _Template:
             for ready in (True, False, None)
         },
     )
+
+
+def _written_sayings(
+    tables: SignalTables, before: bytes, nothing: bytes
+) -> tuple[Mapping[ContextValue, bytes], ...]:
+    """Return by column what is said of a value, after what stands *before* it; last what stands for no signal."""
+    return (*(WrittenSayings(one, before) for one in tables.sayings), {0.0: nothing})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +164,23 @@ def write(
     tables, template = scoring_tables(bundle), _template(bundle)
     exact = outputs.probabilities[bundle.manifest.score_head][:, tables.score_column]
     picked = pick_signals(tables.signals, outputs.contributions)
-    evidence = weigh(asked, tables, now, clock_label)
-    rounded = {head: np.round(values, PROBABILITY_DIGITS) for head, values in outputs.probabilities.items()}
-    columns = (
+    evidence = weigh(asked, outputs, tables, now, clock_label)
+    rounded = {head: np.round(values.T, PROBABILITY_DIGITS) for head, values in outputs.probabilities.items()}
+    columns: tuple[Sequence[bytes], ...] = (
         _strings(asked.account_ids, b',{"account_id":'),
-        map(template.openings.__getitem__, _scores(exact)),
-        *(
-            _numbers(rounded[head][:, column].tolist(), after)
-            for head, column, after in template.probabilities
-        ),
+        [template.openings[score] for score in _scores(exact)],
+        *(_numbers(rounded[head][column], after) for head, column, after in template.probabilities),
         *_signals(asked, picked, tables.signals, template),
-        *(() if tables.base is None else (_numbers_after(picked.others.tolist(), b'],"others":'),)),
+        *(() if tables.base is None else (_numbers_after(picked.others, b'],"others":'),)),
         _evidence(evidence, b']},"evidence":' if tables.base is None else b'},"evidence":'),
-        map(template.ends.__getitem__, _ready(rounded, evidence, tables.expansion)),
+        [template.ends[ready] for ready in _ready(rounded, evidence, tables.expansion)],
     )
-    lines = zip(*columns, strict=True)
+    pieces = [b""] * (len(columns) * len(evidence))
+    for place, column in enumerate(columns):
+        pieces[place :: len(columns)] = column
     flags = asked.rows.known.tolist()
     return Written(
-        pieces=list(chain.from_iterable(lines)),
+        pieces=pieces,
         statuses=[rests_on.status for rests_on in evidence],
         unknown=()
         if asked.everyone
@@ -199,27 +202,28 @@ def _signals(
     asked: Asked, picked: Picked, tables: SignalTables, template: _Template
 ) -> Iterator[list[bytes]]:
     """Yield the columns of the arrays `raising` and `lowering`: two for each signal that may be shown."""
-    rows = len(picked.counted)
-    n = rows // 2
-    chosen = picked.columns.copy()
-    values = asked.matrix[(np.arange(rows) % n)[:, None], chosen]
+    n, shown = len(asked.known), picked.columns.shape[1]
+
+    def by_place(found: NDArray[Any]) -> NDArray[Any]:
+        """Return *found* of the first raising signals of all accounts, then of the second ones and so on."""
+        return found.reshape(2, n, shown).transpose(0, 2, 1)
+
+    nothing, chosen = ~by_place(picked.counted), by_place(picked.columns).copy()
+    values = asked.matrix[np.arange(n), chosen]
     values[~np.isfinite(values)] = MISSING
-    chosen[~picked.counted], values[~picked.counted] = len(tables.features), 0.0
-    texts = np.append(tables.text_columns, False)[chosen]
-    known = asked.known
-    shown = chosen.shape[1]
+    texts = (tables.text_columns[chosen] & ~nothing).ravel().nonzero()[0].tolist()
+    chosen[nothing], values[nothing] = len(tables.features), 0.0
+    columns: list[int] = chosen.ravel().tolist()
+    keys: list[ContextValue] = values.ravel().tolist()
+    for cell in texts:
+        keys[cell] = told(asked.rows.context, asked.known[cell % n], tables.features[columns[cell]])
+    numbers = _numbers(by_place(picked.contributions).ravel(), b"}")
+    for cell in nothing.ravel().nonzero()[0].tolist():
+        numbers[cell] = b""
     for number, sayings in enumerate(template.sayings):
-        side, place = divmod(number, shown)
-        here = slice(side * n, side * n + n)
-        keys: list[ContextValue] = values[here, place].tolist()
-        for cell in texts[here, place].nonzero()[0].tolist():
-            name = tables.features[chosen[here, place][cell]]
-            keys[cell] = told(asked.rows.context, known[cell], name)
-        yield list(map(getitem, map(sayings.__getitem__, chosen[here, place].tolist()), keys))
-        numbers = _numbers(picked.contributions[here, place].tolist(), b"}")
-        for cell in (~picked.counted[here, place]).nonzero()[0].tolist():
-            numbers[cell] = b""
-        yield numbers
+        here = slice(number * n, number * n + n)
+        yield [sayings[column][key] for column, key in zip(columns[here], keys[here], strict=True)]
+        yield numbers[here]
 
 
 def _ready(
@@ -228,7 +232,7 @@ def _ready(
     """Return what `ExpansionLine.passed` returns, for all of them; None if there is no line."""
     if line is None:
         return [None] * len(evidence)
-    over = (rounded[UPSELL][:, line.column] >= line.threshold).tolist()
+    over = (rounded[UPSELL][line.column] >= line.threshold).tolist()
     return [passed and one.status == "full" for passed, one in zip(over, evidence, strict=True)]
 
 
@@ -239,18 +243,23 @@ def _evidence(evidence: Sequence[Evidence], before: bytes) -> list[bytes]:
     return list(map(written.__getitem__, kept))
 
 
-def _numbers(values: list[float], after: bytes) -> list[bytes]:
+def _numbers(values: NDArray[np.float64], after: bytes) -> list[bytes]:
     """Return each of *values* as JSON with what stands after it."""
-    if not values:
+    if not len(values):
         return []
-    return (orjson.dumps(values)[1:-1].replace(b",", after + _BETWEEN) + after).split(_BETWEEN)
+    return (_listed(values).replace(b",", after + _BETWEEN) + after).split(_BETWEEN)
 
 
-def _numbers_after(values: list[float], before: bytes) -> list[bytes]:
+def _numbers_after(values: NDArray[np.float64], before: bytes) -> list[bytes]:
     """Return each of *values* as JSON after what stands before it."""
-    if not values:
+    if not len(values):
         return []
-    return (before + orjson.dumps(values)[1:-1].replace(b",", _BETWEEN + before)).split(_BETWEEN)
+    return (before + _listed(values).replace(b",", _BETWEEN + before)).split(_BETWEEN)
+
+
+def _listed(values: NDArray[np.float64]) -> bytes:
+    """Return *values* as JSON with commas between."""
+    return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
 
 
 def _strings(values: Sequence[str], before: bytes) -> list[bytes]:

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.plan import QUICK
 from benchmarks.result import Result, markdown, read, targets_table, write
 from benchmarks.tables import Table
-from benchmarks.targets import cross_validated_targets, target_lines
+from benchmarks.targets import cross_validated_targets, over_folds, target_lines
 from tests.benchmarks.test_models import made_frame
 from tests.benchmarks.test_page import RESULT
 from training.evaluation.bootstrap import AccountBootstrap
@@ -42,6 +42,16 @@ def test_every_rule_stands_beside_flagging_nobody_and_everybody(judged):
     assert lines[-1].verdicts == {}
 
 
+def test_what_a_rule_did_in_folds_without_its_target_is_told():
+    """Folds are counted by what came of the rule; what came of none is left out."""
+    assert over_folds("precision_first", {"precision_first": 1, "best_precision": 3, "none": 1}) == (
+        "what it asks for could be had in 1 of 5 folds; in 3 the best short list was taken; in 1 nobody was flagged"
+    )
+    assert over_folds("value", {"none": 5}) == (
+        "what it asks for could be had in 0 of 5 folds; in 5 nobody was flagged"
+    )
+
+
 def test_the_table_of_targets_follows_that_of_models(judged, tmp_path):
     """A result with rules survives writing and reading, and shows them below its models; one without shows none."""
     result = RESULT.model_copy(update={"targets": tuple(target_lines("churn 30 days", judged))})
@@ -67,6 +77,9 @@ def test_customers_without_time_are_flagged_by_heads_that_did_not_see_them():
     assert largest["f1"].value > lines["flagging everybody"].figures["f1"].high
     assert lines["recall first"].figures["recall"].value > largest["recall"].value - 0.05
     assert lines["value"].figures["value_per_account"].value > 0
+    careful = lines["precision first (default)"]
+    assert careful.figures["precision"].value > largest["precision"].value
+    assert "what it asks for could be had in" in careful.note
     poor = cross_validated_targets(table, QUICK)
     assert "value" not in {line.rule for line in poor}
     assert "revenue_protection_accuracy" not in poor[0].figures

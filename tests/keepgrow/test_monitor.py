@@ -21,6 +21,7 @@ from keepgrow.promote import promote
 from keepgrow.retrain import days_to_wait, retrain
 from serving.batch.feature_table import DTYPES, FeatureTableError
 from serving.bundle.store import list_bundles
+from serving.errors import CatalogueError
 from tests.training import rivals
 from tests.training.export.small_models import TRAINED_AT
 from training.errors import DefinitionsError
@@ -239,6 +240,15 @@ def test_a_forced_training_reaches_the_command_that_trains(place: Place, steady:
     """Without monitoring first, `train` is given the definitions, and says what is wrong with them."""
     with pytest.raises(DefinitionsError, match=r"absent\.yaml"):
         place.run(retrain, steady, "--force", "--definitions", place.folder / "absent.yaml")
+
+
+def test_a_training_reads_the_catalogue_of_the_environment(
+    place: Place, steady: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `train` takes from the environment when it is called by itself, retraining takes, too."""
+    monkeypatch.setenv("KEEPGROW_CATALOGUE", str(place.folder / "absent-catalogue.yaml"))
+    with pytest.raises(CatalogueError, match=r"absent-catalogue\.yaml"):
+        place.run(retrain, steady, "--force")
 
 
 @pytest.mark.parametrize("sound", [True, False])

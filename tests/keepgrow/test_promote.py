@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -88,6 +90,20 @@ def test_a_sound_bundle_becomes_the_champion_and_a_worse_one_does_not(
     assert (second.by, second.decision, second.tag, second.replaces) == ("bob", "refused", wrong, right)
     assert any(gate["verdict"] == "refused" for gate in second.gates)
     assert second.limits is not None
+
+
+def test_a_user_without_a_name_is_on_record_by_number(
+    fresh: tuple[Path, str, str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container that runs as a number of its own, nobody has a name; the decision is recorded all the same."""
+
+    def nameless() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    folder, right, _, limits = fresh
+    assert run(folder, right, "--limits", str(limits))[0] == 0
+    assert read_history(folder)[-1].by == f"user {os.getuid()}"
 
 
 def test_the_champion_is_shown(fresh: tuple[Path, str, str, Path]) -> None:

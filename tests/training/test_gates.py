@@ -144,7 +144,10 @@ def test_an_unmeasured_slice_column_is_not_passed(right_bundle, right_rows):
     ]
     missing = [gate for gate in gates if gate.verdict == "not measured"]
     assert {"churn 90d", "upsell 90d"} <= {gate.subject for gate in missing}
-    assert all("region: no feature tells it; segment" in gate.value for gate in missing)
+    told = (
+        "region (selection, equal opportunity, calibration): no feature tells it; segment (equal opportunity"
+    )
+    assert all(told in gate.value for gate in missing)
     assert {"churn 90d", "upsell 90d"} <= {gate.subject for gate in gates if gate.verdict == "passed"}
     assert not any(gate.holds for gate in missing)
 

@@ -203,7 +203,7 @@ def with_trajectory_report(models, *, power):
 def test_a_trajectory_that_is_surely_miscalibrated_is_refused(power, verdict, tmp_path, right_rows):
     """Right probabilities pass; exaggerated ones are refused with the classes whose error surely is too large."""
     bundle = rivals.opened(with_trajectory_report(rivals.RIGHT, power=power), tmp_path / "models")
-    gate = next(one for one in gates(bundle, right_rows) if one.subject == "health trajectory")
+    gate = the("calibrated", gates(bundle, right_rows), "health trajectory")
     assert (gate.name, gate.verdict) == ("calibrated", verdict)
     assert "improving 0." in gate.value
     assert ("surely beyond: declining" in gate.note) == (verdict == "refused")
@@ -211,9 +211,9 @@ def test_a_trajectory_that_is_surely_miscalibrated_is_refused(power, verdict, tm
 
 def test_a_trajectory_that_nobody_measured_needs_an_explanation(sound, right_bundle, right_rows):
     """Without figures of it a bundle is not passed until somebody says why; one without a trajectory is not asked."""
-    gate = next(one for one in gates(sound, right_rows) if one.subject == "health trajectory")
+    gate = the("calibrated", gates(sound, right_rows), "health trajectory")
     assert gate.verdict == "not measured"
     explained = judge(Candidate(sound, right_rows, None, "new data", seed=1), LIMITS, time.perf_counter)
-    gate = next(one for one in explained if one.subject == "health trajectory")
+    gate = the("calibrated", explained, "health trajectory")
     assert (gate.verdict, gate.note.endswith("new data")) == ("explained", True)
     assert "health trajectory" not in {one.subject for one in gates(right_bundle, right_rows)}

@@ -64,6 +64,19 @@ def test_a_wrong_file_is_refused_with_the_name_of_the_field(tmp_path, text, name
         load_limits(wrong)
 
 
+def test_a_name_of_an_earlier_release_is_refused_with_todays_name(tmp_path):
+    """The limit whose meaning changed says what it is called now, and which limit is what it once was."""
+    old = tmp_path / "limits.yaml"
+    old.write_text("speed: {max_outlook_ratio: 25}\n", encoding="utf-8")
+    told = (
+        r"limits\.yaml: speed\.max_outlook_ratio is now called speed\.max_outlook_over_champion.*_over_core"
+    )
+    with pytest.raises(LimitsError, match=told):
+        load_limits(old)
+    old.write_text("speed: {max_outlook_over_champion: 3}\n", encoding="utf-8")
+    assert changed_limits(load_limits(old)) == ("speed.max_outlook_over_champion 2.0 -> 3.0",)
+
+
 def test_the_shipped_limits_refuse_gaps_of_regions_and_segments():
     """Being flagged less often refuses by region, being missed by region and segment, being wrong by every column."""
     halves = np.array([f"s{number % 2}" for number in range(400)], dtype=object)

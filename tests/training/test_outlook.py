@@ -14,6 +14,9 @@ from tests.training import toy, toy_outlook
 from training.card.facts import card_facts
 from training.card.render import render_html, render_markdown
 from training.definitions import Definitions
+from training.evaluation.held_out import AMOUNT_LABEL, DRAWS, LATER, TRAJECTORY_LABEL
+from training.evaluation.held_out_draws import arms_of, as_log
+from training.evaluation.policy_value import doubly_robust, greedy_policy
 from training.export.bundle import export_bundle
 from training.outlook_values import is_moved
 from training.settings import TrainingSettings
@@ -104,6 +107,27 @@ def test_the_long_horizon_is_judged_by_what_came_after_the_fit(models):
     assert told["observed"] > 0
     assert told["observed_to_expected"]["low"] < 1.3
     assert told["observed_to_expected"]["high"] > 0.7
+
+
+def test_rows_and_draws_to_compare_a_later_bundle_on_are_kept(models):
+    """Test rows hold health's class and the amount; later rows and the draws of both outcomes stand beside them."""
+    rows = models.test_predictions
+    assert set(rows[TRAJECTORY_LABEL].dropna()) == {"declining", "stable", "improving"}
+    assert rows[TRAJECTORY_LABEL].notna().sum() == models.metrics["trajectory"]["rows"]
+    assert rows[AMOUNT_LABEL].notna().sum() == models.metrics["amount"]["expansions"]
+    assert set(models.held_out) == {LATER, DRAWS}
+    draws = models.held_out[DRAWS]
+    told = models.metrics["uplift"]["outcomes"]
+    for outcome in ("retained", "expanded"):
+        mine = draws[draws["outcome"] == outcome]
+        policy = told[outcome]["policy"]
+        assert len(mine) == policy["draws"]
+        log = as_log(mine)
+        effects = mine[[f"effect:{name}" for name in arms_of(draws)[1:]]].to_numpy(dtype=float)
+        taken = greedy_policy(effects, log.propensities)
+        expected = mine[[f"expected:{name}" for name in arms_of(draws)]].to_numpy(dtype=float)
+        value = float(doubly_robust(log, taken, expected)[0])
+        assert value == pytest.approx(policy["value"]["uplift"]["doubly_robust"]["value"], abs=1e-6)
 
 
 def test_effects_stand_by_action_and_outcome_with_their_basis(models):

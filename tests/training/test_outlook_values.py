@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from serving.bundle.manifest import LEARNT_WEIGHT, is_learnt
 from training.heads.uplift.head import UpliftHead
 from training.heads.uplift.shrinkage import Prior
-from training.outlook_values import LEARNT_WEIGHT, is_learnt, is_moved
+from training.outlook_values import is_moved
 
 MEASURED = {"mean": 0.03, "standard_error": 0.02}
 

@@ -236,16 +236,16 @@ def test_a_folder_that_others_may_write_to_is_not_read(tmp_path):
 
 def test_a_lock_on_a_deleted_folder_is_worth_nothing(tmp_path, monkeypatch):
     """If another training deletes the folder between its making and its locking, it is made and locked again."""
-    real, times = stage_folder._locked, []
+    real, times = stage_folder.try_lock, []
 
-    def locked(folder):
-        lock = real(folder)
+    def locked(file):
+        lock = real(file)
         if not times:
-            shutil.rmtree(folder)
-        times.append(folder)
+            shutil.rmtree(file.parent)
+        times.append(file)
         return lock
 
-    monkeypatch.setattr(stage_folder, "_locked", locked)
+    monkeypatch.setattr(stage_folder, "try_lock", locked)
     found = stage_folder.StageFolder(tmp_path, "key")
     assert found.take()
     assert (found.path / "lock").is_file()

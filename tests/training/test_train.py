@@ -110,7 +110,7 @@ def test_thresholds_are_given_per_horizon_with_their_reason(models):
         for key, value in thresholds.items():
             told = models.metrics["heads"][head]["horizons"][key]["threshold"]
             assert told["value"] == value
-            assert told["rule"] in {"precision_first", "max_f1"}
+            assert told["rule"] in {"precision_first", "best_precision", "none"}
             assert "validation" in told["sentence"]
 
 

@@ -14,8 +14,10 @@ import pytest
 
 from tests.training import toy
 from training.definitions import Definitions
+from training.errors import InUseError
 from training.settings import TrainingSettings
-from training.tuning import JOURNAL, Budget, Tuner, tune
+from training.tuning import Budget, Tuner, tune
+from training.tuning_journal import JOURNAL
 
 SETTINGS = TrainingSettings(num_threads=1)
 
@@ -97,6 +99,27 @@ def test_a_search_killed_in_the_middle_of_trials_comes_to_the_same_end(whole, tm
     lines: list[str] = []
     assert tuned(Budget(trials=10), folder, lines) == whole
     assert len(lines) == 9
+
+
+def test_a_search_that_another_process_is_at_is_refused_with_its_number(tmp_path):
+    """In the middle of a trial the same search can't be begun again; another in the folder can, and so can it later."""
+    told: list[str] = []
+
+    def meanwhile(line):
+        if told:
+            return
+        told.append(line)
+        with pytest.raises(
+            InUseError, match=rf"{tmp_path}.*under way in process {os.getpid()} on .*--tune-folder"
+        ):
+            tuned(Budget(trials=2), tmp_path)
+        tuned(Budget(trials=1), tmp_path, seed=6)
+
+    tuned(Budget(trials=2), tmp_path, progress=meanwhile)
+    assert told
+    lines: list[str] = []
+    tuned(Budget(trials=3), tmp_path, lines)
+    assert len(lines) == 1
 
 
 def test_the_outcome_is_no_worse_on_validation_and_says_so(whole):

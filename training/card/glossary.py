@@ -16,6 +16,8 @@ _TERMS = {
     "Brier score, log loss": "how far probabilities lie from what happened, squared or in nats; smaller is better.",
     "Precision, recall": "of the flagged accounts, the share with the event; of the accounts with the event, the share "
     "that was flagged. F1 is their harmonic mean.",
+    "Precision first": "the longest list whose precision is surely above the target; where there is none, the short "
+    "list whose precision can be promised best; where even that is not surely above the event rate, nobody.",
     "Lift, top 10 %": "how many times more events the tenth with the highest probability holds than a tenth drawn at "
     "random.",
     "Observed / expected": "events that came over the sum of probabilities; 1 is right, above 1 more came than was "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.card.sections import Table, leaf_text, words
+from training.card.wording import RULES_INSTEAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,7 +152,7 @@ def _rules(found: Mapping[str, Any]) -> Table | None:
     shown = [name for name in _RULES if any(name in rule["figures"] for rule in rules.values())]
     rows = [
         (
-            words(mode) + (" (shipped)" if rule["shipped"] else ""),
+            words(mode) + (" (shipped)" if rule["shipped"] else "") + _instead(rule),
             leaf_text(rule["value"]),
             *(leaf_text(rule["figures"].get(name)) for name in shown),
         )
@@ -163,6 +164,12 @@ def _rules(found: Mapping[str, Any]) -> Table | None:
     ]
     header = ("rule", "threshold", *(_name(name) for name in shown))
     return Table("Threshold rules, chosen on validation, judged on test", header, tuple(rows))
+
+
+def _instead(rule: Mapping[str, Any]) -> str:
+    """Return what a rule did that could not have what it asks for, to stand behind its name."""
+    told = RULES_INSTEAD.get(rule.get("rule", ""))
+    return "" if told is None else f"; {told}"
 
 
 def _segments(found: Mapping[str, Any]) -> Table | None:

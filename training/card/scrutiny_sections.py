@@ -101,10 +101,7 @@ def _gaps(head: str, found: Mapping[str, Any]) -> list[Block]:
     )
     blocks = [
         Block(heading=_title(head, found), text=f"{len(gaps)} gaps: {told}."),
-        *(
-            Block(text=f"Not measured by {words(column)}: {why}.")
-            for column, why in (found.get("not_measured") or {}).items()
-        ),
+        *(Block(text=f"Not measured by {told}.") for told in _unmeasured(found.get("not_measured") or ())),
     ]
     outside = [gap for gap in gaps if gap["verdict"] in {"beyond", "doubtful"}]
     if outside:
@@ -121,6 +118,17 @@ def _gaps(head: str, found: Mapping[str, Any]) -> list[Block]:
         )
         blocks.append(Block(table=table, folded=True))
     return blocks
+
+
+def _unmeasured(told: Sequence[Mapping[str, Any]] | dict[str, str]) -> list[str]:
+    """Return column, measures and reason of each; bundles of earlier releases tell no measures."""
+    if isinstance(told, dict):
+        return [f"{words(column)}: {why}" for column, why in told.items()]
+    return [
+        f"{words(one['column'])} ({', '.join(_asked({'measure': name})[0].lower() for name in one['measures'])}): "
+        f"{one['why']}"
+        for one in told
+    ]
 
 
 def _asked(gap: Mapping[str, Any]) -> tuple[str, str]:

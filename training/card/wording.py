@@ -40,6 +40,13 @@ METRIC_LABELS = {
     "lift_top_decile": "Lift, top 10 %",
     "observed_to_expected": "Observed / expected",
 }
+RULES_INSTEAD = {
+    "best_precision": "target out of reach: the best short list",
+    "best_recall": "target out of reach: finds every event of validation",
+    "max_f1": "target out of reach: largest F1",
+    "none": "flags nobody",
+}
+"""What a threshold rule did where it could not have what it asks for; `max_f1` only in bundles of earlier releases."""
 _FEW_EVENTS = 100
 
 

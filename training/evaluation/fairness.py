@@ -197,32 +197,72 @@ def _least_variance(measure: Measure, found: _Sums, accounts: NDArray[np.int_]) 
     return np.asarray(parts[0] + parts[1], dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A column by which a bundle is to be refused, and the measures of which none of its slices could be judged.
+
+    Attributes:
+        column: Slice column.
+        measures: Of those that refuse by it.
+        why: What is missing.
+    """
+
+    column: str
+    measures: tuple[Measure, ...]
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """Column, measures and reason, such as `region (equal opportunity): no feature tells it`."""
+        return f"{self.column} ({', '.join(one.replace('_', ' ') for one in self.measures)}): {self.why}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"column": self.column, "measures": list(self.measures), "why": self.why}
+
+
 def unmeasured(
     columns: Mapping[str, NDArray[np.object_]], gaps: tuple[Gap, ...], limits: Limits
-) -> dict[str, str]:
-    """Return the slice columns that must refuse a bundle but can't be judged, each with the reason.
+) -> tuple[Unmeasured, ...]:
+    """Return the slice columns that must refuse a bundle but can't be judged, by measure, with the reason.
 
-    A column whose accounts are all alike, and known to be, can have no gap; nothing is missing there.
+    Slices large enough for one measure may have too few events for another. A column whose accounts are all alike, and
+    known to be, can have no gap; nothing is missing there.
 
     Args:
         columns: Of the test rows.
         gaps: Theirs, of `parity_gaps`.
         limits: Which columns refuse.
     """
-    asked = dict.fromkeys(
-        column for measure in MEASURES for column in getattr(limits.fairness.refused_by, measure)
-    )
-    found = {}
-    for column in asked:
+    asked: dict[str, list[Measure]] = {}
+    for measure in MEASURES:
+        for column in getattr(limits.fairness.refused_by, measure):
+            asked.setdefault(column, []).append(measure)
+    found: list[Unmeasured] = []
+    for column, measures in asked.items():
         if column not in columns:
-            found[column] = "no feature tells it"
+            found.append(Unmeasured(column, tuple(measures), "no feature tells it"))
         elif not (columns[column] != UNKNOWN).any():
-            found[column] = "it is not known of any account"
+            found.append(Unmeasured(column, tuple(measures), "it is not known of any account"))
         else:
-            own = [gap for gap in gaps if gap.column == column and gap.refuses]
-            if own and all(gap.verdict == "too_few" for gap in own):
-                found[column] = "every slice, or all beside it, is too small"
-    return found
+            found += _too_few(column, measures, gaps, limits)
+    return tuple(found)
+
+
+def _too_few(column: str, measures: list[Measure], gaps: tuple[Gap, ...], limits: Limits) -> list[Unmeasured]:
+    """Return the *measures* of which no slice of *column* has enough accounts, or enough events."""
+    verdicts = {
+        measure: {gap.verdict for gap in gaps if (gap.column, gap.measure) == (column, measure)}
+        for measure in MEASURES
+    }
+    few = tuple(measure for measure in measures if verdicts[measure] == {"too_few"})
+    if not few:
+        return []
+    if verdicts["selection"] == {"too_few"}:  # asks for accounts alone
+        why = f"every slice, or all beside it, has fewer than {limits.slices.min_accounts} accounts"
+    else:
+        why = f"every slice large enough, or all beside it, has fewer than {limits.slices.min_events} events"
+    return [Unmeasured(column, few, why)]
 
 
 def _limit(measure: Measure, limits: Limits) -> tuple[float, float]:

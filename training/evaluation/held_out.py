@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 FOLDER = "keepgrow-test-rows"
 """Beside the folder of the model store, so that no bento and no pushed bundle takes accounts along."""
 
+LATER, DRAWS = "later", "draws"
+"""What is kept besides test rows: rows that lived on after the fit, and draws that no judged effect has seen."""
+
+TRAJECTORY_LABEL = "trajectory_label"
+"""Column with the class that a row's health came to, by name; None where it is not known."""
+
+AMOUNT_LABEL = "extra_mrr_ratio_label"
+"""Column with extra MRR over MRR of the row's expansion; NaN where there was none, or its amount is not known."""
+
 FEATURE = "feature:"
 """Prefix of feature columns; they hold what the feature tables held, so any bundle can encode them its own way."""
 
@@ -58,6 +67,20 @@ def test_rows(
         for index, days in enumerate(horizons):
             columns[f"{head}_{days}d"] = found[:, index]
             columns[f"{head}_{days}d_label"] = labels.outcome(head, days)  # type: ignore[arg-type]  # heads that have labels
+    return pd.DataFrame(columns | feature_columns(matrix, contract, encodings))
+
+
+def feature_columns(
+    matrix: NDArray[np.float64], contract: FeatureContract, encodings: Sequence[Encoding]
+) -> dict[str, NDArray[Any]]:
+    """Return the model features as `feature:<name>`, strings as themselves; a category not seen in training is None.
+
+    Args:
+        matrix: Shape (n, model features).
+        contract: What its columns are.
+        encodings: Categories of string features.
+    """
+    columns: dict[str, NDArray[Any]] = {}
     categories = {encoding.feature: encoding.categories for encoding in encodings}
     for index, feature in enumerate(contract.model_features):
         values: NDArray[Any] = matrix[:, index]
@@ -65,7 +88,7 @@ def test_rows(
             names = np.array([*categories.get(feature.name, ()), None], dtype=object)
             values = names[np.where(np.isnan(values), len(names) - 1, values).astype(np.intp)]
         columns[FEATURE + feature.name] = values
-    return pd.DataFrame(columns)
+    return columns
 
 
 def feature_frame(rows: pd.DataFrame) -> pd.DataFrame:
@@ -82,20 +105,28 @@ def known_rows(rows: pd.DataFrame, head: str, days: int) -> pd.DataFrame:
     return rows[rows[label].notna()]
 
 
-def test_rows_file(store: Path, tag: str) -> Path:
-    """Return where the test rows of the bundle *tag* (`name:version`) of the model store *store* are."""
-    return store.parent / FOLDER / f"{tag.partition(':')[2]}.parquet"
+def kept_file(store: Path, tag: str, kind: str | None = None) -> Path:
+    """Return where rows of the bundle *tag* (`name:version`) of the model store *store* are.
+
+    Args:
+        store: Folder of the model store.
+        tag: `name:version`.
+        kind: `LATER` or `DRAWS`; test rows if None.
+    """
+    version = tag.partition(":")[2]
+    return store.parent / FOLDER / (f"{version}.parquet" if kind is None else f"{version}.{kind}.parquet")
 
 
-def write_test_rows(rows: pd.DataFrame, store: Path, tag: str) -> Path:
+def write_test_rows(rows: pd.DataFrame, store: Path, tag: str, kind: str | None = None) -> Path:
     """Keep the test rows of a bundle, readable by the owner only, and return the file; all of it or nothing.
 
     Args:
-        rows: Of `test_rows`.
+        rows: Of `test_rows`, or what *kind* says.
         store: Folder of the model store.
         tag: `name:version`.
+        kind: `LATER` or `DRAWS`; test rows if None.
     """
-    file = test_rows_file(store, tag)
+    file = kept_file(store, tag, kind)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = file.with_suffix(f".partial-{os.getpid()}")
     try:
@@ -107,13 +138,13 @@ def write_test_rows(rows: pd.DataFrame, store: Path, tag: str) -> Path:
     return file
 
 
-def read_test_rows(store: Path, tag: str) -> pd.DataFrame | None:
-    """Return the test rows that were kept for the bundle *tag*, or None if there are none.
+def read_test_rows(store: Path, tag: str, kind: str | None = None) -> pd.DataFrame | None:
+    """Return the test rows that were kept for the bundle *tag*, or what *kind* says, or None if there are none.
 
     Raises:
         PromotionError: The file is damaged.
     """
-    file = test_rows_file(store, tag)
+    file = kept_file(store, tag, kind)
     if not file.is_file():
         return None
     try:

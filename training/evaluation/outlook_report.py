@@ -10,8 +10,7 @@ from training.evaluation.bootstrap import AccountBootstrap
 from training.evaluation.coverage import GROUPS, coverage_by_group, group_residuals, mean_errors
 from training.evaluation.refusal import planted_strangers, refusal_report
 from training.evaluation.thin_evidence import reasons_report, spoiled_report
-from training.heads.boosting import PersonPeriods
-from training.heads.long_horizon import long_probability
+from training.heads.long_horizon import long_probability, pieces_after
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -146,13 +145,15 @@ def long_report(
         samples: Resamples of accounts.
         seed: Their seed.
     """
-    edges = np.linspace(head.horizons_days[-1], interval.end_days, interval.pieces + 1)
     labels = rows.labels
     reach = (np.datetime64(fitted_by, "D") - labels.cutoff).astype("timedelta64[D]").astype(np.float64)
-    days, starts, ends = labels.event_days[head.name][:, None], edges[None, :-1], edges[None, 1:]
-    at_risk = days >= starts
-    new = (labels.observed_days[head.name][:, None] >= ends) & (reach[:, None] < ends)
-    periods = PersonPeriods.of(at_risk, at_risk & (days < ends), new)
+    periods, _ = pieces_after(
+        labels.event_days[head.name],
+        labels.observed_days[head.name],
+        head.horizons_days[-1],
+        interval.end_days,
+        reach,
+    )
     log_odds = head.log_odds(rows.matrix)[:, -1]
     piece = 1.0 - (1.0 - interval.hazard(log_odds)) ** (1.0 / interval.pieces)
     due, seen = periods.weight * piece[periods.rows], periods.weight * periods.event

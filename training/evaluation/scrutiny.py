@@ -50,7 +50,7 @@ def scrutinise(
     Returns:
         JSON-able: `{"slices": {head: {"horizon", "threshold", "overall", "columns", "gaps", "not_measured"}},
         "robustness": {head: {"horizon", "roc_auc", "missing_views", "noise"}}}`; see `slice_report`, `Gap.as_dict`,
-        `unmeasured` and `robustness`.
+        `Unmeasured.as_dict` and `robustness`.
     """
     limits = limits or load_limits()
     found: dict[str, Any] = {"slices": {}, "robustness": {}}
@@ -70,7 +70,7 @@ def scrutinise(
             "horizon": f"{days}d",
             **slice_report(rows, limits.slices, samples=samples, seed=seed),
             "gaps": [gap.as_dict() for gap in gaps],
-            "not_measured": unmeasured(rows.columns, gaps, limits),
+            "not_measured": [one.as_dict() for one in unmeasured(rows.columns, gaps, limits)],
         }
 
         def predict(

@@ -32,7 +32,8 @@ class SegmentThreshold:
     Attributes:
         segment: Its name.
         threshold: The threshold that holds for it.
-        source: `own` if it was chosen on the segment's validation rows, `overall` if those hold too few events.
+        source: `own` if it was chosen on the segment's validation rows, `overall` if those hold too few events, or too
+            few to tell any list from one drawn by lot.
     """
 
     segment: str
@@ -89,6 +90,8 @@ def choose_segment_thresholds(
                 stakes=part,
                 account_id=None if account_id is None else account_id[here],
             )
+            if own.rule == "none" and policy.mode != "value":  # by value, that nothing pays is a finding
+                own = None
         found.append(SegmentThreshold(name, own or overall, "own" if own else "overall"))
     return tuple(found)
 

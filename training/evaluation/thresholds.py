@@ -5,24 +5,34 @@ one account resemble one another, at worst they are one observation made several
 that of the share among rows, had by as many independent accounts as stand behind it (an effective sample size, as in
 Korn and Graubard 1998, at the largest design effect).
 
+The best of many bounds flatters: it is the one that luck raised most. So precision is promised of a few lists only,
+each half again as long as the one before, with bounds that hold together (Bonferroni), and of thresholds tested in turn
+from the longest such list on (Angelopoulos et al. 2021, fixed sequences with several starts). Recall needs no such
+care: it never falls as the threshold does, so thresholds can be tested in turn from the loosest on, up to the first
+that fails, which costs no confidence (Maurer, Hothorn and Lehmacher 1995).
+
 What a threshold comes to on test rows is `training.evaluation.flagging`'s to say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from scipy.stats import beta
+
+from training.evaluation.candidates import Candidates, clopper_pearson_low
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.threshold_definitions import InterventionValue, ThresholdMode, ThresholdPolicy
 
-Rule = Literal["precision_first", "recall_first", "f1", "value", "max_f1", "none"]
-FLAGS_NOBODY = 1.0
+Rule = Literal["precision_first", "recall_first", "f1", "value", "best_precision", "best_recall", "none"]
+FLAGS_NOBODY: Final = 1.0
+AS_GOOD: Final = 0.9
+"""A list is as good as the best if its precision's bound is within a tenth of the best one's. A share of twenty
+accounts has a standard error of ten points: so small a lead is luck, and not worth a list several times shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +41,8 @@ class Threshold:
 
     Attributes:
         value: Probabilities at or above it are flagged.
-        rule: The mode if its target was reached, `max_f1` if not, `none` if there was nothing to choose by or no
-            threshold was worth it.
+        rule: The mode if its target was reached; if not, `best_precision` or `best_recall`; `none` if there was nothing
+            to choose by, or no threshold was worth it.
         sentence: The choice in words.
     """
 
@@ -64,77 +74,6 @@ class Stakes:
         return self.benefit * label - self.cost
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """Every threshold that validation rows allow, from the strictest on; m of them.
-
-    Attributes:
-        value: Shape (m,), falling.
-        hits: Shape (m,), events flagged.
-        flagged: Shape (m,), rows flagged.
-        flagged_accounts: Shape (m,), accounts that these rows belong to.
-        enough: Shape (m,), whether it flags at least `min_alerts` rows.
-        events: Events in all rows.
-        event_accounts: Accounts that these belong to.
-        order: Shape (n,), rows by falling probability.
-        last: Shape (n,), whether a row in that order is the last of its tie.
-    """
-
-    value: NDArray[np.float64]
-    hits: NDArray[np.float64]
-    flagged: NDArray[np.float64]
-    flagged_accounts: NDArray[np.float64]
-    enough: NDArray[np.bool_]
-    events: float
-    event_accounts: float
-    order: NDArray[np.intp]
-    last: NDArray[np.bool_]
-
-    @classmethod
-    def of(
-        cls,
-        label: NDArray[np.float64],
-        probability: NDArray[np.float64],
-        min_alerts: int,
-        account_id: NDArray[np.object_] | None,
-    ) -> _Candidates:
-        codes = (
-            np.arange(len(label))
-            if account_id is None
-            else np.unique(account_id.astype(str), return_inverse=True)[1]
-        )
-        order = np.argsort(-probability, kind="stable")
-        ordered = probability[order]
-        last = np.concatenate((ordered[1:] != ordered[:-1], [True]))
-        flagged = np.arange(1, len(label) + 1, dtype=np.float64)[last]
-        new = np.zeros(len(label))
-        new[np.unique(codes[order], return_index=True)[1]] = 1.0
-        return cls(
-            value=ordered[last],
-            hits=np.cumsum(label[order])[last],
-            flagged=flagged,
-            flagged_accounts=np.cumsum(new)[last],
-            enough=flagged >= min(min_alerts, len(label)),
-            events=float(label.sum()),
-            event_accounts=float(len(np.unique(codes[label > 0]))),
-            order=order,
-            last=last,
-        )
-
-    @property
-    def f1(self) -> NDArray[np.float64]:
-        return np.where(self.enough, 2 * self.hits / (self.flagged + self.events), -1.0)
-
-
-def clopper_pearson_low(
-    hits: NDArray[np.float64], flagged: NDArray[np.float64], confidence: float
-) -> NDArray[np.float64]:
-    """Return the one-sided lower bound of a share (Clopper and Pearson 1934), elementwise; 0 without hits."""
-    with np.errstate(invalid="ignore"):
-        low = beta.ppf(1 - confidence, hits, flagged - hits + 1)
-    return np.asarray(np.where(hits > 0, low, 0.0), dtype=np.float64)
-
-
 def choose_threshold(
     label: NDArray[np.float64],
     probability: NDArray[np.float64],
@@ -144,14 +83,18 @@ def choose_threshold(
     stakes: Stakes | None = None,
     account_id: NDArray[np.object_] | None = None,
 ) -> Threshold:
-    """Choose the threshold that *mode* asks for; where its target can't be reached, the one of the largest F1.
+    """Choose the threshold that *mode* asks for; where its target can't be reached, the best in the same spirit.
+
+    Precision first falls back to the longest of those lists whose promised precision is as good as the best, if that
+    is surely better than drawing accounts by lot, else to nobody. Recall first falls back to the strictest threshold
+    that finds every event of validation.
 
     Args:
         label: Shape (n,), 0 or 1.
         probability: Shape (n,).
-        policy: Targets, confidence and the fewest rows that a threshold must flag.
+        policy: Targets, confidence and the fewest accounts that a threshold must flag.
         mode: The rule; that of the policy if None.
-        stakes: What flagging costs and brings, for the mode `value`; without them that mode falls back to F1.
+        stakes: What flagging costs and brings, for the mode `value`; without them that mode puts precision first.
         account_id: Shape (n,): whose rows they are, each counted once where a share is promised with confidence;
             without it each row counts.
     """
@@ -159,7 +102,7 @@ def choose_threshold(
         return Threshold(
             FLAGS_NOBODY, "none", "validation holds no event, so no threshold can be judged; 1.0 flags nobody"
         )
-    found = _Candidates.of(label, probability, policy.min_alerts, account_id)
+    found = Candidates.of(label, probability, policy.min_alerts, account_id)
     match mode or policy.mode:
         case "precision_first":
             return _precision_first(found, policy)
@@ -168,65 +111,100 @@ def choose_threshold(
         case "value" if stakes is not None:
             return _most_valuable(found, stakes.gained(label))
         case "value":
-            return _largest_f1(
-                found,
-                "max_f1",
-                "the data has no MRR, so no threshold can be valued; "
-                "this one has the largest F1 ({f1:.2f}) on validation",
-            )
+            instead = _precision_first(found, policy)
+            said = f"the data has no MRR, so no threshold can be valued, and precision comes first: {instead.sentence}"
+            return Threshold(instead.value, instead.rule, said)
         case "f1":
-            return _largest_f1(found, "f1", "it has the largest F1 ({f1:.2f}) on validation")
+            return _largest_f1(found)
 
 
-def _precision_first(found: _Candidates, policy: ThresholdPolicy) -> Threshold:
-    precision = found.hits / found.flagged
-    low = clopper_pearson_low(precision * found.flagged_accounts, found.flagged_accounts, policy.confidence)
-    reached = np.flatnonzero(found.enough & (low >= policy.target_precision))
+def _precision_first(found: Candidates, policy: ThresholdPolicy) -> Threshold:
+    lists = found.short_lists(policy.target_precision)
+    low = found.precision_low(1 - (1 - policy.confidence) / max(1, len(lists)))
+    enough = low >= policy.target_precision
+    reached = lists[enough[lists]]
     if not len(reached):
-        return _largest_f1(
-            found,
-            "max_f1",
-            f"no threshold reaches {policy.target_precision:.0%} precision with {policy.confidence:.0%} confidence "
-            "on validation; this one has the largest F1 ({f1:.2f}) there",
-        )
+        return _best_precision(found, lists, low, policy)
     best = int(reached[-1])
+    # Looser thresholds in turn, up to the first that fails: a sequence fixed beforehand costs no confidence.
+    best += int(np.argmin(np.append(enough[best:], False))) - 1
     return Threshold(
         float(found.value[best]),
         "precision_first",
-        f"precision on validation is {precision[best]:.0%}, with {policy.confidence:.0%} confidence at least "
+        f"precision on validation is {found.precision[best]:.0%}, with {policy.confidence:.0%} confidence at least "
         f"{low[best]:.0%} (target {policy.target_precision:.0%}), by {found.flagged_accounts[best]:.0f} accounts",
     )
 
 
-def _recall_first(found: _Candidates, policy: ThresholdPolicy) -> Threshold:
+def _best_precision(
+    found: Candidates, lists: NDArray[np.intp], low: NDArray[np.float64], policy: ThresholdPolicy
+) -> Threshold:
+    missed = f"{policy.target_precision:.0%} precision can't be promised on validation"
+    if not len(lists):
+        return Threshold(
+            FLAGS_NOBODY,
+            "none",
+            f"{missed}, as its {found.events:.0f} events are too few for a list of {policy.min_alerts} accounts; "
+            "1.0 flags nobody",
+        )
+    sure = lists[low[lists] > found.event_rate]
+    if not len(sure):
+        return Threshold(
+            FLAGS_NOBODY,
+            "none",
+            f"{missed}, and no short list surely holds more events than one drawn by lot, of which "
+            f"{found.event_rate:.1%} would be events; 1.0 flags nobody",
+        )
+    best = int(sure[low[sure] >= AS_GOOD * low[sure].max()][-1])
+    return Threshold(
+        float(found.value[best]),
+        "best_precision",
+        f"{missed}; of this short list, the best that can be had, {found.precision[best]:.0%} are events there, with "
+        f"{policy.confidence:.0%} confidence at least {low[best]:.1%}, by {found.flagged_accounts[best]:.0f} accounts "
+        f"(by lot {found.event_rate:.1%}); it flags {found.share_of_rows(best):.1%} of the rows",
+    )
+
+
+def _recall_first(found: Candidates, policy: ThresholdPolicy) -> Threshold:
     accounts = np.full_like(found.hits, found.event_accounts)
-    low = clopper_pearson_low(found.hits / found.events * accounts, accounts, policy.confidence)
+    recall = found.hits / found.events
+    low = clopper_pearson_low(recall * accounts, accounts, policy.confidence)
     reached = np.flatnonzero(found.enough & (low >= policy.target_recall))
     if not len(reached):
-        return _largest_f1(
-            found,
-            "max_f1",
-            f"with events of {found.event_accounts:.0f} accounts no threshold surely reaches "
-            f"{policy.target_recall:.0%} recall on validation; "
-            "this one has the largest F1 ({f1:.2f}) there",
-        )
+        return _best_recall(found, low, policy)
     best = int(reached[0])
     return Threshold(
         float(found.value[best]),
         "recall_first",
-        f"recall on validation is {found.hits[best] / found.events:.0%}, with {policy.confidence:.0%} confidence at "
-        f"least {low[best]:.0%} (target {policy.target_recall:.0%}); precision there is "
-        f"{found.hits[best] / found.flagged[best]:.0%}",
+        f"recall on validation is {recall[best]:.0%}, with {policy.confidence:.0%} confidence at "
+        f"least {low[best]:.0%} (target {policy.target_recall:.0%}); precision there is {found.precision[best]:.0%}",
     )
 
 
-def _largest_f1(found: _Candidates, rule: Literal["f1", "max_f1"], sentence: str) -> Threshold:
+def _best_recall(found: Candidates, low: NDArray[np.float64], policy: ThresholdPolicy) -> Threshold:
+    """Return the strictest threshold that finds all k events, of which k / (k + 1) are expected to be found again."""
+    best = int(np.flatnonzero(found.enough & (low >= low[-1]))[0])
+    return Threshold(
+        float(found.value[best]),
+        "best_recall",
+        f"with events of {found.event_accounts:.0f} accounts no threshold surely reaches "
+        f"{policy.target_recall:.0%} recall; this one finds all of them on validation, with "
+        f"{policy.confidence:.0%} confidence at least {low[best]:.0%}; it flags {found.share_of_rows(best):.0%} of the "
+        "rows",
+    )
+
+
+def _largest_f1(found: Candidates) -> Threshold:
     best = int(np.argmax(found.f1))
-    said = f"{sentence.format(f1=found.f1[best])}, and flags {found.flagged[best] / len(found.order):.0%} of its rows"
-    return Threshold(float(found.value[best]), rule, said)
+    return Threshold(
+        float(found.value[best]),
+        "f1",
+        f"it has the largest F1 ({found.f1[best]:.2f}) on validation, and flags {found.share_of_rows(best):.0%} of its "
+        "rows",
+    )
 
 
-def _most_valuable(found: _Candidates, gained: NDArray[np.float64]) -> Threshold:
+def _most_valuable(found: Candidates, gained: NDArray[np.float64]) -> Threshold:
     value = np.where(found.enough, np.cumsum(gained[found.order])[found.last], -np.inf)
     best = int(np.argmax(value))
     if value[best] <= 0:

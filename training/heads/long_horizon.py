@@ -68,6 +68,34 @@ def pieces_seen(
     return PersonPeriods.of(at_risk, at_risk & (days < ends), observed_days[:, None] >= ends)
 
 
+def pieces_after(
+    event_days: NDArray[np.float64],
+    observed_days: NDArray[np.float64],
+    first: int,
+    end_days: int,
+    reach: NDArray[np.float64],
+    *,
+    piece_days: int = PIECE_DAYS,
+) -> tuple[PersonPeriods, float]:
+    """Return the person-periods of pieces that were over only after a fit, and a piece's days.
+
+    They taught that fit nothing.
+
+    Args:
+        event_days: Shape (n,), infinite if there is none.
+        observed_days: Shape (n,).
+        first: Where the pieces begin, in days from the cutoff.
+        end_days: Where they end.
+        reach: Shape (n,), days from the cutoff to the first day of which the fit knew nothing.
+        piece_days: Length of a piece, about.
+    """
+    edges = np.linspace(first, end_days, max(1, round((end_days - first) / piece_days)) + 1)
+    days, starts, ends = event_days[:, None], edges[None, :-1], edges[None, 1:]
+    at_risk = days >= starts
+    new = (observed_days[:, None] >= ends) & (reach[:, None] < ends)
+    return PersonPeriods.of(at_risk, at_risk & (days < ends), new), float(edges[1] - edges[0])
+
+
 def fit_long_interval(
     head: HazardHead,
     rows: PartRows,

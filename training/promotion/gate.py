@@ -58,6 +58,9 @@ class Candidate:
         champion: The bundle that it would replace, or None.
         explanation: Why it may be as good as it is, or None.
         seed: Of resampling.
+        later: Rows that lived on beyond the last horizon after the fit (`training.outlook_held_out`), or None.
+        draws: Draws that its judged effects have not seen (`training.evaluation.held_out_draws`), or None.
+        champion_draws: The same of the champion.
     """
 
     bundle: OpenBundle
@@ -65,6 +68,9 @@ class Candidate:
     champion: OpenBundle | None
     explanation: str | None
     seed: int
+    later: pd.DataFrame | None = None
+    draws: pd.DataFrame | None = None
+    champion_draws: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ def outlook_speed_gate(candidate: Candidate, limits: Limits, clock: Callable[[],
     champion, rules = candidate.champion, limits.speed
     if champion is not None and switches(champion) == switches(candidate.bundle):
         timing = time_graphs(candidate.bundle, champion, clock, further=True)
-        ratio, limit = timing.ratio or 0.0, rules.max_outlook_ratio
+        ratio, limit = timing.ratio or 0.0, rules.max_outlook_over_champion
         value = f"{ratio:.2f} times ({timing.candidate_us:.0f} against {timing.champion_us:.0f} us a call)"
         against, note = (
             "the champion's",

@@ -17,8 +17,8 @@ _ERROR = "expected_calibration_error_debiased"
 def trajectory_gate(candidate: Candidate, limits: Limits) -> Gate | None:
     """Refuse a trajectory of which some class is surely miscalibrated; None if the bundle has no trajectory.
 
-    It is judged by what training reports of the test rows: health of the ninety days after a cutoff is not among the
-    test rows that are kept. Intervals hold over the classes together.
+    It is judged by what training reports of the test rows, also where those were not kept. Intervals hold over the
+    classes together. Whether it says more than shares of the classes is another gate's matter (`of_outlook_compared`).
     """
     manifest = candidate.bundle.manifest
     if manifest.trajectory is None:

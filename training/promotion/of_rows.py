@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _SHOWN_GAPS = 3
 _CALIBRATION_FIGURES = 3
 _UNMEASURED = (
-    "gaps of such a column could hide anything: bring its feature, or take the column out of fairness.refused_by in a "
-    "file of limits, which goes on record"
+    "gaps that nobody measured could hide anything: bring the column's feature or more accounts, or take the column "
+    "out of that measure in fairness.refused_by in a file of limits, which goes on record"
 )
 
 
@@ -144,7 +144,7 @@ def fairness_gates(one: JudgedHead, candidate: Candidate, limits: Limits, *, hea
         heads: How many heads are judged; intervals hold over the gaps of all of them.
 
     Returns:
-        The gate on what could be measured, and one on columns that refuse but could not be.
+        The gate on what could be measured, and one on columns and measures that refuse but could not be.
     """
     manifest = candidate.bundle.manifest
     rows = JudgedRows(
@@ -187,8 +187,8 @@ def fairness_gates(one: JudgedHead, candidate: Candidate, limits: Limits, *, hea
             Gate(
                 "fair",
                 subject,
-                "; ".join(f"{column}: {why}" for column, why in missing.items()),
-                "every column of fairness.refused_by",
+                "; ".join(one.sentence for one in missing),
+                "every column and measure of fairness.refused_by",
                 "not measured",
                 _UNMEASURED,
             )

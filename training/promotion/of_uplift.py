@@ -6,25 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training.errors import PromotionError
 from training.evaluation.bootstrap import Estimate, simultaneous_reach
+from training.evaluation.compare_effects import policy_difference
+from training.evaluation.compare_outlook import Resampling
 from training.promotion.gate import Gate
 
 if TYPE_CHECKING:
     from serving.bundle.manifest import Manifest
+    from training.evaluation.compare import OpenBundle
+    from training.evaluation.compare_outlook import PairedDifference
     from training.limits import Limits
     from training.promotion.gate import Candidate, Verdict
 
 _NAME = "uplift not worse"
+_AGAINST = "gain not surely under the champion's by over {most:g}"
 
 
 def uplift_gates(candidate: Candidate, limits: Limits) -> list[Gate]:
     """Return a gate for every outcome that the candidate's effects are about; none if it learnt none from draws.
 
-    What is compared is what training reports of draws that the judged heads have not seen: by how much more accounts
-    stay, or expand, when the action of the largest effect above zero is taken than when nothing is, doubly robust. The
-    difference to doing nothing leaves out how likely the outcome was anyway, which differs between two sets of draws.
-    Intervals combine those of the two reports as if they were independent, which is too wide on the same draws, and
-    hold over all outcomes together.
+    Candidate and champion are compared draw by draw on the candidate's held-out draws that are new to the champion, too
+    (`training.evaluation.compare_effects`). Where those are too few, or were not kept, the two reports are compared,
+    each of its own held-out draws: by how much more accounts stay, or expand, when the action of the largest effect
+    above zero is taken than when nothing is, doubly robust. The difference to doing nothing leaves out how likely the
+    outcome was anyway, which differs between two sets of draws, and intervals combine those of the two reports as if
+    they were independent. All intervals hold over all outcomes together.
 
     Args:
         candidate: The bundle, and what it is compared with.
@@ -43,13 +50,39 @@ def _gate(candidate: Candidate, outcome: str, limits: Limits, outcomes: int) -> 
     theirs = None if candidate.champion is None else _gain(candidate.champion.manifest, outcome)
     if ours is None:
         return _unmeasured(candidate, outcome)
+    unpaired = ""
+    if candidate.champion is not None:
+        try:
+            paired = _paired(candidate, candidate.champion, outcome, limits, outcomes)
+            return _told(outcome, paired.figures["gain"], most, _AGAINST.format(most=most), paired.note)
+        except PromotionError as error:
+            unpaired = f"; not paired: {error}"
     if theirs is None or candidate.champion is None:
         found, limit = _widened(ours, wider), f"gain over doing nothing not surely under {0.0 - most:+g}"
         why = "there is no champion yet" if candidate.champion is None else "the champion's was not judged"
         note = f"{_draws(candidate.bundle.manifest, outcome)} held-out draws; {why}"
     else:
-        found, limit = _less(ours, theirs, wider), f"gain not surely under the champion's by over {most:g}"
+        found, limit = _less(ours, theirs, wider), _AGAINST.format(most=most)
         note = _basis(candidate.bundle.manifest, candidate.champion.manifest, outcome)
+    return _told(outcome, found, most, limit, note + unpaired)
+
+
+def _paired(
+    candidate: Candidate, champion: OpenBundle, outcome: str, limits: Limits, outcomes: int
+) -> PairedDifference:
+    if candidate.draws is None:
+        raise PromotionError("the candidate's held-out draws were not kept")
+    return policy_difference(
+        candidate.draws,
+        champion,
+        candidate.champion_draws,
+        outcome,
+        Resampling(samples=limits.samples, seed=candidate.seed, comparisons=outcomes),
+        least=limits.comparison.min_paired_draws,
+    )
+
+
+def _told(outcome: str, found: Estimate, most: float, limit: str, note: str) -> Gate:
     verdict: Verdict = "refused" if found.high < -most else "passed"
     return Gate(
         _NAME,

@@ -69,7 +69,8 @@ def _number(value: float | None) -> float | None:
 ACCOUNT_FIELDS = (
     Field("evidence_status", "text", "`full`, `thin` or `stale`.", lambda frame, _: frame.evidence_status),
     Field("evidence_reasons", "texts",
-          "Why not full: `stale_view`, `missing_view`, `new_account`, `unknown_age`, `unlike_training`.",
+          "Why not full: `stale_view`, `missing_view`, `new_account`, `unknown_age`, `unlike_training`, "
+          "`failed_check`.",
           lambda frame, _: tuple(frame.evidence.get("reasons", ()))),
     Field("surface", "text", "Where the action would be shown; null if anywhere.", lambda frame, _: frame.surface),
     Field("churn_risk", "number", "Probability of leaving within the scored horizon.",

@@ -13,9 +13,10 @@ from feature_repo.pipeline.expressions import EXPRESSIONS, view_rows
 from feature_repo.pipeline.frame import day_number
 from feature_repo.pipeline.inputs import READINGS
 from feature_repo.pipeline.source import open_source
-from feature_repo.pipeline.views import VIEWS
+from feature_repo.pipeline.views import ALL_VIEWS
 from feature_repo.tables import table
 from feature_repo.tables.contract import Kind
+from feature_repo.tables.external_signals import KINDS
 
 if TYPE_CHECKING:
     import random
@@ -72,7 +73,7 @@ def features(folder: Path, first: int, last: int, views: Iterable[str] | None = 
         .order_by("account_id", "event_timestamp")
         .to_pyarrow()
         .to_pylist()
-        for spec in VIEWS
+        for spec in ALL_VIEWS
         if spec.name in wanted
     }
 
@@ -109,6 +110,8 @@ def random_world(rng: random.Random, days: int) -> World:
         ("invoices", _invoice, 60),
         ("engagements", _engagement, 120),
         ("incidents", _incident, 8),
+        ("procurement_updates", _procurement_update, 60),
+        ("external_signals", _external_signal, 40),
     ):
         for key in range(rng.randint(0, most)):
             world[table_name].append(make(rng, names, key, days))
@@ -278,4 +281,31 @@ def _incident(rng: random.Random, names: list[str], key: int, days: int) -> Row:
         "ended_at": time(begun + rng.choice((0.1, 2, 30))) if rng.random() < 0.8 else None,
         "scope": scope,
         "scope_id": {"all": None, "region": "eu", "account": rng.choice(names)}[scope],
+    }
+
+
+def _procurement_update(rng: random.Random, names: list[str], key: int, days: int) -> Row:
+    return {
+        "update_id": f"u{key}",
+        "account_id": rng.choice(names),
+        # Whole days make updates of one account and one time, of which the larger id counts.
+        "known_at": time(rng.choice((rng.uniform(0, days), rng.randint(0, days // 10) * 10))),
+        "stage": rng.choice((None, "evaluation", "negotiation", "ordered")),
+        "approval": rng.choice((None, "pending", "refused")),
+        "budget_starts_on": rng.choice((None, day(rng.randint(-400, 2 * days)))),
+        "budget_months": rng.choice((None, 1, 12)),
+    }
+
+
+def _external_signal(rng: random.Random, names: list[str], key: int, days: int) -> Row:
+    scope = rng.choice(("all", "segment", "region", "account"))
+    ids = {"all": None, "segment": "smb", "region": "us", "account": rng.choice(names)}
+    return {
+        "signal_id": f"s{key}",
+        "known_at": time(rng.choice((rng.uniform(0, days), rng.randint(0, days // 10) * 10))),
+        "kind": rng.choice(KINDS),
+        "scope": scope,
+        "scope_id": ids[scope],
+        "level": rng.choice((-1.0, -0.3, 0.0, 0.123456, 1.0)),
+        "effective_on": rng.choice((None, day(rng.randint(-30, 2 * days)))),
     }

@@ -271,6 +271,18 @@ async def test_an_unknown_account_and_an_impossible_one_are_problems(client: htt
     assert answer.json()["errors"][0]["parameter"] == "format"
 
 
+async def test_the_page_says_which_checks_the_predictions_fail(client: httpx.AsyncClient) -> None:
+    """What a check by rule contradicts stands on the page of the accounts that fail it, and on no other."""
+    seen = set()
+    for account_id in ("acme-0001", "acme-0003", "acme-0005", "acme-0007"):
+        brief = (await client.get(path_of(account_id))).json()
+        page = (await client.get(f"{path_of(account_id)}?format=html")).text
+        owes = "expands_while_owing" in {check["id"] for check in brief["evidence"]["failed_checks"]}
+        assert ("has invoices that are past due" in page) == owes
+        seen.add(owes)
+    assert seen == {True, False}
+
+
 async def test_stale_evidence_leaves_nothing_to_apply(further_world: World, tmp_path: Path) -> None:
     """The score stands, the page says how old the data is, and there is no button."""
     settings = further_world.settings(

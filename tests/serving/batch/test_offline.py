@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import os
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+import redis
 
 from serving.batch.feature_table import (
     FeatureTableError,
@@ -26,7 +28,10 @@ from serving.batch.offline import OfflineFeatures
 from serving.batch.score_table import score_table
 from serving.batch.trend import change_of, churn_probabilities
 from serving.decisions.catalogue import load_catalogue
+from serving.earlier_scores import PREFIX, EarlierScores
+from serving.features.client import make_link
 from serving.scoring.engine import score_rows
+from serving.scoring.trend import EarlierScore
 from serving.state import fitting_policy
 from tests.serving.world import END, make_features
 
@@ -161,13 +166,28 @@ def test_the_command_writes_all_accounts_and_says_how_many(world: World, tmp_pat
     assert forced.returncode == 0, forced.stderr
 
 
+async def on_record(world: World, account_ids: list[str]) -> dict[str, EarlierScore | None]:
+    """Return the earlier scores that the store holds of accounts, and remove them."""
+    store = EarlierScores(make_link(world.redis_url))
+    try:
+        return {name: await store.of(name, 5.0) for name in account_ids}
+    finally:
+        await store.close()
+        with redis.Redis.from_url(world.redis_url) as client:
+            client.delete(*(PREFIX + name.encode() for name in account_ids))
+
+
 def test_the_trend_is_the_change_since_the_features_of_thirty_days_earlier(
     world: World, tmp_path: Path
 ) -> None:
-    """Each account's change is now's probability less what the same model says of its older row, else null."""
+    """Each account's change is now's probability less what the same model says of its older row, else null.
+
+    What it was then is brought to the online store as well.
+    """
     folder = tmp_path / "features"
     write_features(folder, world.contract, days=45)
-    command, env = keepgrow_score(world, tmp_path, "--trend")
+    command, env = keepgrow_score(world, tmp_path, "--trend", "--push-trend")
+    env |= {"REDIS_URL": world.redis_url}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     rows = {row["account_id"]: row for row in ds.dataset(tmp_path / "scores").to_table().to_pylist()}
@@ -182,6 +202,8 @@ def test_the_trend_is_the_change_since_the_features_of_thirty_days_earlier(
         change = row["churn_risk_change_30d"]
         assert change == pytest.approx(row["churn_probability_90d"] - before[account_id], abs=1e-9)
     assert len({row["churn_risk_change_30d"] for row in rows.values()}) > 10
+    brought = asyncio.run(on_record(world, list(before)))
+    assert brought == {name: EarlierScore(END - 30 * DAY, p, world.tag) for name, p in before.items()}
     (known, *_), bundle = scored, world.bundle
     assert change_of(known, bundle.manifest.score_horizon_days, {}) is None
 

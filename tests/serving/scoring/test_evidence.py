@@ -53,6 +53,7 @@ def test_ages_and_missing_views_are_shown() -> None:
             "profile": {"as_of": None, "age_seconds": None, "limit_seconds": 1000},
         },
         "missing": ["profile"],
+        "failed_checks": [],
     }
 
 

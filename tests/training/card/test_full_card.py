@@ -107,6 +107,17 @@ def test_every_gap_is_shown(facts: CardFacts) -> None:
     assert [len(table.rows) for table in folded] == [17] * 6
 
 
+def test_what_could_not_be_measured_is_named_by_column_and_measure() -> None:
+    """A column stands there with the measures that are missing; a bundle of an earlier release names columns alone."""
+    why = "every slice large enough, or all beside it, has fewer than 10 events"
+    slices = copy.deepcopy(full_manifest().metrics["slices"])
+    slices["churn"]["not_measured"] = [{"column": "region", "measures": ["equal_opportunity"], "why": why}]
+    slices["upsell"]["not_measured"] = {"segment": "no feature tells it"}
+    text = render_markdown(changed(slices=slices))
+    assert f"Not measured by region (found as often): {why}." in text
+    assert "Not measured by segment: no feature tells it." in text
+
+
 def test_long_tables_of_any_part_are_whole() -> None:
     """A hundred records of a part that the card does not know have a hundred rows and all their columns."""
     records = [{f"column {number}": number for number in range(15)} for _ in range(100)]

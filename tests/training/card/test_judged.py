@@ -44,7 +44,7 @@ def test_a_target_that_flagging_nobody_meets_is_told_to_be_one(found: dict[str, 
         for row in table(found, "Targets").rows
     }
     money = rows["MRR classified correctly"]
-    assert money["verdict"] == "missed, though flagging nobody reaches 0.968"
+    assert money["verdict"] == "met, but so does flagging nobody and by more (0.968)"
     assert float(money["flagging nobody"]) > 0.9
     assert rows["recall"]["flagging everybody"] == "1"
     assert rows["precision"]["flagging nobody"] == "-"
@@ -67,7 +67,18 @@ def test_rules_stand_beside_flagging_nobody_and_everybody(found: dict[str, Any])
     """Two rows more than rules."""
     rows = table(found, "Threshold rules").rows
     assert [row[0] for row in rows[-2:]] == ["flagging nobody", "flagging everybody"]
-    assert rows[0][0] == "precision first (shipped)"
+    assert rows[0][0] == "precision first (shipped); target out of reach: the best short list"
+
+
+def test_what_a_rule_did_without_its_target_is_told_of_older_bundles_too(found: dict[str, Any]) -> None:
+    """Bundles of earlier releases fell back to the largest F1; a rule that had its target needs no such words."""
+    older = {**found["policies"]["precision_first"], "rule": "max_f1"}
+    reached = {**found["policies"]["f1"], "shipped": False}
+    rows = table({"policies": {"precision_first": older, "f1": reached}}, "Threshold rules").rows
+    assert [row[0] for row in rows] == [
+        "precision first (shipped); target out of reach: largest F1",
+        "f1",
+    ]
 
 
 def test_segments_show_the_shipped_threshold_and_their_own(found: dict[str, Any]) -> None:

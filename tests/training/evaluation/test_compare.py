@@ -12,8 +12,8 @@ import pytest
 from tests.training import rivals
 from training.errors import DatasetError, PromotionError
 from training.evaluation.compare import compare_on, compare_reports, open_bundle
+from training.evaluation.held_out import kept_file as rows_file
 from training.evaluation.held_out import read_test_rows, write_test_rows
-from training.evaluation.held_out import test_rows_file as rows_file
 from training.evaluation.timing import time_graphs
 
 

@@ -39,11 +39,15 @@ def test_recall_first_is_the_strictest_threshold_that_surely_finds_enough(rows):
 
 
 def test_recall_with_few_events_is_not_promised():
-    """Five events can't show 80 % recall with 90 % confidence, so F1 decides, and it is said."""
-    label = np.array([1.0] * 5 + [0.0] * 45)
-    found = choose_threshold(label, np.linspace(0.9, 0.1, 50), POLICY, mode="recall_first")
-    assert found.rule == "max_f1"
+    """Five events can't show 80 % recall with 90 % confidence: all five are to be found, and that is said."""
+    label = np.zeros(50)
+    label[[0, 3, 4, 9, 17]] = 1.0
+    probability = np.linspace(0.9, 0.1, 50)
+    found = choose_threshold(label, probability, POLICY, mode="recall_first")
+    assert found.rule == "best_recall"
+    assert found.value == probability[17]
     assert "5 accounts" in found.sentence
+    assert "at least 63%; it flags 36% of the rows" in found.sentence  # 0.1 ** (1 / 5), 18 of 50
 
 
 def test_f1_is_the_largest_that_any_threshold_has(rows):
@@ -76,7 +80,11 @@ def test_value_weighs_cost_against_margin_saved(rows):
     assert dear.value > found.value
     hopeless = choose_threshold(label, probability, POLICY, mode="value", stakes=Stakes(stakes.benefit, 1e6))
     assert (hopeless.value, hopeless.rule) == (1.0, "none")
-    assert "no MRR" in choose_threshold(label, probability, POLICY, mode="value").sentence
+    blind, careful = (
+        choose_threshold(label, probability, POLICY, mode=mode) for mode in ("value", "precision_first")
+    )
+    assert (blind.value, blind.rule) == (careful.value, careful.rule)
+    assert blind.sentence.startswith("the data has no MRR")
 
 
 def test_flagging_counts_rows_and_money():

@@ -90,10 +90,33 @@ def test_columns_that_refuse_but_cant_be_judged_are_named():
         1200, region=regions, segment=np.full(1200, "unknown", dtype=object), plan=alike, size=REGIONS[:1200]
     )
     found = unmeasured(rows.columns, parity_gaps(rows, load_limits(), samples=50, seed=1), load_limits())
-    assert list(found) == ["region", "segment", "tenure"]
-    assert "too small" in found["region"]
-    assert "not known" in found["segment"]
-    assert "no feature" in found["tenure"]
+    assert [one.column for one in found] == ["region", "segment", "tenure"]
+    region, segment, tenure = found
+    assert "fewer than 50 accounts" in region.why
+    assert region.measures == ("selection", "equal_opportunity", "calibration")
+    assert "not known" in segment.why
+    assert segment.measures == ("equal_opportunity", "calibration")
+    assert tenure.sentence == "tenure (calibration): no feature tells it"
+
+
+def test_a_measure_that_too_few_events_leave_open_is_named():
+    """Slices with accounts enough for selection but few events are not measured for recall, where that refuses."""
+    rows = judged(1200, region=REGIONS[:1200], plan=REGIONS[:1200])
+    few = dataclasses.replace(rows, label=np.where(np.arange(1200) < 12, 1.0, 0.0))
+    few = dataclasses.replace(few, probability=np.full(1200, 0.002))
+    limits = load_limits()
+    found = parity_gaps(few, limits, samples=50, seed=1)
+    assert {gap.verdict for gap in found if gap.measure == "selection"} != {"too_few"}
+    (region, plan) = [
+        one for one in unmeasured(few.columns, found, limits) if one.column in {"region", "plan"}
+    ]
+    assert region.measures == ("equal_opportunity", "calibration")
+    assert "fewer than 10 events" in region.why
+    assert plan.measures == ("calibration",)
+    open_to = limits.fairness.refused_by.model_copy(update={"equal_opportunity": ("segment",)})
+    rules = limits.model_copy(update={"fairness": limits.fairness.model_copy(update={"refused_by": open_to})})
+    (region, *_) = unmeasured(few.columns, found, rules)
+    assert region.measures == ("calibration",)
 
 
 def test_a_column_with_one_value_has_no_gap():

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest
 
 from training.definitions import ThresholdPolicy
-from training.evaluation.thresholds import choose_threshold, clopper_pearson_low
+from training.evaluation.candidates import clopper_pearson_low
+from training.evaluation.thresholds import choose_threshold
 
 POLICY = ThresholdPolicy(target_precision=0.8, confidence=0.9, min_alerts=5)
 
@@ -33,28 +34,13 @@ def test_the_smallest_threshold_that_surely_reaches_the_target_is_chosen():
     assert "target 80%" in found.sentence
 
 
-def test_an_unreachable_target_falls_back_to_the_largest_f1_and_says_so():
-    """With events at 20 % at best, no threshold is precise; the F1 threshold is given and named as such."""
-    rng = np.random.default_rng(0)
-    probability = rng.random(2000) * 0.2
-    label = (rng.random(2000) < probability).astype(float)
-    found = choose_threshold(label, probability, POLICY)
-    assert found.rule == "max_f1"
-    assert "no threshold reaches 80%" in found.sentence
-    assert f"and flags {(probability >= found.value).mean():.0%} of its rows" in found.sentence
-    scores = []
-    for value in np.unique(probability)[::20]:
-        flagged = probability >= value
-        scores.append(2 * label[flagged].sum() / (flagged.sum() + label.sum()))
-    chosen = probability >= found.value
-    assert 2 * label[chosen].sum() / (chosen.sum() + label.sum()) >= max(scores) - 1e-12
-
-
 def test_equal_probabilities_are_flagged_together():
-    """A threshold never cuts through ties."""
-    label = np.array([1.0, 1, 1, 1, 1, 0, 0, 0, 0, 0])
-    found = choose_threshold(label, np.full(10, 0.4), POLICY)
+    """A threshold never cuts through ties: twenty events are flagged with the five others that are told alike."""
+    label = np.array([1.0] * 20 + [0.0] * 80)
+    probability = np.concatenate([np.full(25, 0.4), np.linspace(0.3, 0.1, 75)])
+    found = choose_threshold(label, probability, POLICY)
     assert found.value == 0.4
+    assert found.rule == "best_precision"
 
 
 def test_rows_of_one_account_count_once():
@@ -67,7 +53,7 @@ def test_rows_of_one_account_count_once():
         label, probability, POLICY
     )
     assert "by 4" in choose_threshold(label, probability, POLICY, account_id=many).sentence
-    assert choose_threshold(label, probability, POLICY, account_id=few).rule == "max_f1"
+    assert choose_threshold(label, probability, POLICY, account_id=few).rule == "best_precision"
 
 
 def test_recall_is_promised_by_accounts_too():
@@ -79,7 +65,7 @@ def test_recall_is_promised_by_accounts_too():
     found = choose_threshold(label, probability, POLICY, mode="recall_first", account_id=many)
     assert found.rule == "recall_first"
     found = choose_threshold(label, probability, POLICY, mode="recall_first", account_id=few)
-    assert found.rule == "max_f1"
+    assert found.rule == "best_recall"
     assert "5 accounts" in found.sentence
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training.evaluation.held_out_draws import HeldOutDraws
 from training.evaluation.uplift_report import head_figures, policy_figures, pooled_calibration
 from training.heads.uplift.draws import Draws
 from training.heads.uplift.fit import Fit
@@ -48,6 +49,7 @@ def train_uplift(
     settings: UpliftSettings | None = None,
     seed: int = 7,
     progress: Callable[[str], None] = _silent,
+    keep: Callable[[HeldOutDraws], None] | None = None,
 ) -> tuple[tuple[UpliftHead, ...], dict[str, Any]]:
     """Train one head an action and outcome, and say how good they are on later draws.
 
@@ -69,6 +71,7 @@ def train_uplift(
         settings: Sizes; the defaults if None.
         seed: Seed of everything random.
         progress: Called with a sentence a step.
+        keep: Called with the later draws of each outcome and what was said of them; not if no head was judged.
 
     Returns:
         The heads, outcome by outcome, actions in the order of their names; and a JSON-able report.
@@ -90,6 +93,7 @@ def train_uplift(
             judged, learner = _judge(
                 treatments, matrix, outcome, believed, churn_probability, learners,
                 share=held_out_share, samples=samples, settings=sizes.for_judging(), seed=seed, progress=progress,
+                keep=keep,
             )  # fmt: skip
             found |= judged
             draws = Draws.cross_fitted(
@@ -137,6 +141,7 @@ def _judge(
     settings: UpliftSettings,
     seed: int,
     progress: Callable[[str], None],
+    keep: Callable[[HeldOutDraws], None] | None,
 ) -> tuple[dict[str, Any], LearnerName]:
     """Choose a learner on earlier draws and judge it on later ones; return the report of it and the learner."""
     split = split_later(treatments, share, seed)
@@ -187,6 +192,8 @@ def _judge(
             np.column_stack([fit.head.errors_of_mean(*asked) for fit in chosen]),
         ]
     )
+    if keep is not None:
+        keep(HeldOutDraws(outcome, later.treatments, later.matrix, later.expected[0], effects))
     facts["calibration"] = pooled_calibration(effects, later, samples=samples, seed=seed)
     facts["policy"] = policy_figures(effects, errors, train, later, samples=samples, seed=seed)
     facts["notes"] = _notes(facts["actions"])

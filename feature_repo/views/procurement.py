@@ -1,0 +1,7 @@
+"""How the account buys; there only once its files are, and read only by bundles that asked for it."""
+
+from __future__ import annotations
+
+from feature_repo.views.making import opt_in_view
+
+procurement = opt_in_view("procurement")
