@@ -65,7 +65,35 @@ def markdown(
         ranked = sorted(table, key=lambda name: -mean(table[name], "policy_dr")[0])
         lines += ["", f"### {outcome} (per {unit})", "", *means_table(table, ranked, scale)]
         lines += ["", "Each seed:", "", *seeds_table(table, ranked, scale, first), "", verdict(table, scale)]
+    lines += [line for line in ("", whole(results)) if len(results) > 1]
     return "\n".join(lines) + "\n"
+
+
+def whole(results: dict[str, Table]) -> str:
+    """Return how ours compares with each yardstick as one learner for all outcomes and both metrics."""
+    others = [
+        name
+        for name in next(iter(results.values()))
+        if name.startswith(_LIBRARIES) and all(name in table for table in results.values())
+    ]
+    if not others:
+        return "No yardstick was installed for all outcomes."
+    gaps = {
+        name: [gap(table, name, metric) for table in results.values() for metric in COMPARED]
+        for name in others
+    }
+    every = len(results) * len(COMPARED)
+    ahead = {name: sum(one[0] > 0 for one in found) for name, found in gaps.items()}
+    counts = "; ".join(
+        f"{number} of {every} against {', '.join(name for name in others if ahead[name] == number)}"
+        for number in sorted(set(ahead.values()), reverse=True)
+    )
+    sure = [_ends(one) for found in gaps.values() for one in found]
+    return (
+        f"**Each yardstick as one learner for everything** (Qini and policy value, {' and '.join(results)}): ours is "
+        f"ahead in {counts}. Of these {len(sure)} comparisons ours is surely ahead in "
+        f"{sum(low > 0 for low, _ in sure)} and surely behind in {sum(high < 0 for _, high in sure)} (95 % intervals)."
+    )
 
 
 def means_table(table: Table, ranked: Sequence[str], scale: float) -> list[str]:

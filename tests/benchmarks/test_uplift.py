@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import hillstrom, yardsticks
-from benchmarks.hillstrom_page import METRICS, SINGLE, markdown, verdict
+from benchmarks.hillstrom_page import METRICS, SINGLE, markdown, verdict, whole
 from benchmarks.hillstrom_trial import ACTIONS, OUTCOMES, SHIPPED
 from benchmarks.synthetic_truth import treatment_truth
 from training.evaluation.bootstrap import AccountBootstrap
@@ -73,6 +73,19 @@ def test_a_gap_is_called_sure_only_if_its_interval_leaves_out_zero():
 def test_without_a_yardstick_nothing_is_claimed():
     """The verdict says that none was installed."""
     assert verdict(table_of(0.2, rivals={SINGLE: 0.1}), 1.0) == "No yardstick was installed."
+
+
+def test_each_yardstick_is_also_compared_as_one_learner_for_everything():
+    """A count is of both outcomes and both metrics; ties are neither ahead nor behind."""
+    strong, weak = (
+        {"causalml X": 0.1, "econml T": 0.3, SINGLE: 0.1},
+        {"causalml X": 0.1, "econml T": 0.2, SINGLE: 0.1},
+    )
+    text = whole({"visit": table_of(0.2, rivals=strong), "spend": table_of(0.2, rivals=weak)})
+    assert "ours is ahead in 4 of 4 against causalml X; 0 of 4 against econml T." in text
+    assert "Of these 8 comparisons ours is surely ahead in 4 and surely behind in 2 (95 % intervals)." in text
+    alone = {"visit": table_of(0.2, rivals={SINGLE: 0.1})}
+    assert whole(alone) == "No yardstick was installed for all outcomes."
 
 
 def test_a_finished_seed_is_not_run_again(tmp_path):

@@ -169,12 +169,12 @@ def test_a_pushed_value_is_scored_at_once(place, env, url, service, tables):
     """An approval that has just been refused raises the churn probability, and is said to."""
     features, rows = env["KEEPGROW_FEATURES_DIR"], tables.parent / "pushed.jsonl"
     newest = f"'{features}/procurement/2026-06.parquet'"
-    approved = duckdb.execute(
+    query = (
         f"SELECT min(account_id) FROM {newest} WHERE approvals_refused_365d = 0 AND account_id IN ? "  # noqa: S608 - a path of this test
-        f"AND event_timestamp = (SELECT max(event_timestamp) FROM {newest})",
-        [service.account_ids()],
+        f"AND event_timestamp = (SELECT max(event_timestamp) FROM {newest})"
     )
-    (account,) = approved.fetchone()
+    with duckdb.connect() as con:
+        ((account,),) = con.execute(query, [service.account_ids()]).fetchall()
     before = httpx.post(f"{url}/v1/score", json={"account_id": account}).json()
     later = END + dt.timedelta(minutes=5)
     told = row(

@@ -119,6 +119,8 @@ def parity_gaps(
         value, spread = _gap(measure, found)[0], _gap(measure, drawn).std(axis=0)
         spread = np.sqrt(np.maximum(spread**2, _least_variance(measure, found, accounts)))
         low, high = value - wide * spread, value + wide * spread
+        if measure != "calibration" and not found.anybody_flagged:
+            value = low = high = np.zeros(len(slices))
         if measure == "selection":
             value, low, high = np.exp(value), np.exp(low), np.exp(high)
         limit = _limit(measure, limits)
@@ -149,6 +151,11 @@ class _Sums:
         whole = flat[:, None, :_SUMS]
         self.inside = flat[:, _SUMS:].reshape(len(flat), -1, _SUMS)
         self.outside = whole - self.inside
+
+    @property
+    def anybody_flagged(self) -> bool:
+        """Whether a row of any slice or beside it is flagged; where none is, nobody is treated unlike anybody else."""
+        return bool((self.inside[..., 2] + self.outside[..., 2]).any())
 
 
 def _terms(rows: JudgedRows, slices: list[Slice]) -> NDArray[np.float64]:

@@ -58,6 +58,17 @@ def test_chance_alone_is_never_beyond_a_limit(seed):
     assert "beyond" not in {gap.verdict for gap in found.values()}
 
 
+def test_where_nobody_is_flagged_all_are_treated_alike():
+    """Whatever the sizes of slices, the ratio of shares is 1 and recall does not differ; calibration is judged."""
+    uneven = np.where(np.arange(4000) < 3000, "large", "small").astype(object)
+    rows = judged(4000, region=uneven)
+    found = gaps(dataclasses.replace(rows, threshold=1.0))
+    for measure, alike in (("selection", 1.0), ("equal_opportunity", 0.0)):
+        gap = found[measure, "small"]
+        assert (gap.value, gap.low, gap.high, gap.verdict) == (alike, alike, alike, "within")
+    assert found["calibration", "small"].low < found["calibration", "small"].high
+
+
 def test_a_small_slice_is_not_judged():
     """Twenty rows that were never flagged are reported as too few, with a wide interval."""
     regions = np.array(["big"] * 1180 + ["tiny"] * 20, dtype=object)
