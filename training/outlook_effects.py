@@ -10,7 +10,7 @@ import numpy as np
 from serving.bundle.manifest import is_learnt
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.train import train_uplift
-from training.outlook_values import EffectHeads, nearest_horizon
+from training.outlook_values import EffectHeads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.evaluation.held_out_draws import HeldOutDraws
-    from training.heads.train import TrainedHead
     from training.heads.uplift.head import UpliftHead
     from training.heads.uplift.learners import LearnerName
     from training.heads.uplift.shrinkage import Prior
     from training.outlook_sources import OutlookSources
     from training.settings import TrainingSettings
     from training.treatments import LoggedTreatments
-    from training.uncertainty.fit import HalfHeads
 
 SETTINGS = UpliftSettings()
 """Sizes that ship; only the number of bags is the configuration's (`KEEPGROW_TRAINING_UPLIFT_BAGS`)."""
@@ -36,9 +34,8 @@ COMPARED: tuple[LearnerName, ...] = ("s", "dr", "t")
 
 
 def train_effects(
-    churn: TrainedHead,
-    halves: HalfHeads,
     sources: OutlookSources,
+    churn_probability: NDArray[np.float64],
     *,
     samples: int,
     seed: int,
@@ -48,9 +45,8 @@ def train_effects(
     """Return uplift heads of all outcomes with known draws, or None, and what is told of them.
 
     Args:
-        churn: Says how far away leaving is, where a prior is relative to it.
-        halves: Heads that have not seen what came after an account's draws.
         sources: Draws with features, and priors.
+        churn_probability: Shape (n,), for each of the n draws, if there are any; see `learn_effects`.
         samples: Resamples behind intervals.
         seed: Seed of everything random.
         settings: How many bags.
@@ -68,7 +64,6 @@ def train_effects(
             "left_out": f"Of {len(treatments)} draws in `treatments` too few have a known outcome; {MIN_DRAWS} are "
             "needed. Declared priors serve as they are."
         }
-    column = nearest_horizon(churn.head, treatments.outcome_days)
     held_out: dict[str, HeldOutDraws] = {}
 
     def keep(one: HeldOutDraws) -> None:
@@ -77,7 +72,7 @@ def train_effects(
     heads, report = learn_effects(
         treatments,
         draws,
-        halves.unseen(treatments.account_id, draws)[:, column],
+        churn_probability,
         outcomes=known,
         priors=sources.priors,
         settings=SETTINGS.with_bags(settings.uplift_bags),

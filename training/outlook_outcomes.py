@@ -1,6 +1,10 @@
 """Trains the uplift heads of each outcome as a stage of its own, side by side, and puts them together.
 
 Outcomes don't know of one another: what comes out is what `train_effects` gives for all of them at once.
+
+LightGBM has one number of threads for a whole process, set anew by each call, and a data set being filled while another
+call raises it writes past its buffers. Whatever of LightGBM runs side by side therefore says `num_threads=1`; what
+doesn't, such as the predictions of other heads, is asked before.
 """
 
 from __future__ import annotations
@@ -9,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+import numpy as np
+
 from training.outlook_effects import train_effects
-from training.outlook_values import EffectHeads
+from training.outlook_values import EffectHeads, nearest_horizon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,13 +59,15 @@ def effects_by_outcome(
         settings: How many bags.
         progress: Called with a sentence a step.
     """
+    treatments, draws = sources.treatments, sources.draws
+    leaving = np.empty(0)
+    if treatments is not None and draws is not None:
+        column = nearest_horizon(churn.head, treatments.outcome_days)
+        leaving = halves.unseen(treatments.account_id, draws)[:, column]
 
     def learnt(some: OutlookSources) -> Learnt:
-        return train_effects(
-            churn, halves, some, samples=samples, seed=seed, settings=settings, progress=progress
-        )
+        return train_effects(some, leaving, samples=samples, seed=seed, settings=settings, progress=progress)
 
-    treatments = sources.treatments
     if treatments is None or not treatments.outcomes:
         return learnt(sources)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from dataclasses import replace
 
+import lightgbm as lgb
 import numpy as np
 import pytest
 
@@ -53,9 +55,35 @@ def rows():
 
 
 @pytest.fixture(scope="module")
-def models(rows):
+def threads_beside():
+    """Threads of every LightGBM call that was made beside another, None where the call left them open."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def models(rows, threads_beside):
     """Models of it with everything."""
-    return trained_on(rows, toy_outlook.sources(rows))
+
+    def told(function, position, key):
+        def asked(*words, **named):
+            if threading.current_thread() is not threading.main_thread():
+                given = named if position is None else (named.get(key) or words[position])
+                threads_beside.append((given or {}).get("num_threads"))
+            return function(*words, **named)
+
+        return asked
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lgb.Booster, "predict", told(lgb.Booster.predict, None, ""))
+        patch.setattr(lgb, "train", told(lgb.train, 0, "params"))
+        return trained_on(rows, toy_outlook.sources(rows))
+
+
+def test_lightgbm_beside_itself_takes_one_thread_by_name(models, threads_beside):
+    """Its number of threads is the process's: a call that leaves it open would break a data set being filled."""
+    assert models.outlook.effects is not None
+    assert len(threads_beside) > 100
+    assert set(threads_beside) == {1}
 
 
 @pytest.fixture(scope="module")
