@@ -65,7 +65,8 @@ def markdown(
         ranked = sorted(table, key=lambda name: -mean(table[name], "policy_dr")[0])
         lines += ["", f"### {outcome} (per {unit})", "", *means_table(table, ranked, scale)]
         lines += ["", "Each seed:", "", *seeds_table(table, ranked, scale, first), "", verdict(table, scale)]
-    lines += [line for line in ("", whole(results)) if len(results) > 1]
+    if len(results) > 1:
+        lines += ["", whole(results)]
     return "\n".join(lines) + "\n"
 
 

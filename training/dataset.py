@@ -83,9 +83,13 @@ class TrainingSet:
     contract: FeatureContract
     featureless_rows: int
 
+    def in_part(self, part: Part) -> NDArray[np.bool_]:
+        """Return which of the n rows stand at a cutoff of *part*, shape (n,)."""
+        return self.labels.at_cutoffs(part.cutoffs)
+
     def part(self, part: Part, definitions: Definitions) -> PartRows:
         """Return the rows of *part*, labelled as far as was known when the next part begins."""
-        chosen = np.isin(self.labels.cutoff, np.array(part.cutoffs, dtype="datetime64[D]"))
+        chosen = self.in_part(part)
         return PartRows(self.matrix[chosen], self.labels.select(chosen).known_by(part.known_by, definitions))
 
     def parts(self, split: Split, definitions: Definitions) -> Parts:
@@ -162,8 +166,7 @@ def assemble(
     _require_features(empty, labels)
     frame = frame.loc[~empty].reset_index(drop=True)
     labels = labels.select(~empty)
-    in_train = np.isin(labels.cutoff, np.array(train_cutoffs, dtype="datetime64[D]"))
-    encodings = learn_encodings(frame, contract.model_features, in_train)
+    encodings = learn_encodings(frame, contract.model_features, labels.at_cutoffs(train_cutoffs))
     return TrainingSet(
         labels=labels,
         matrix=encode(frame, contract.model_features, encodings),

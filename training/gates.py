@@ -19,7 +19,7 @@ from training.promotion.of_bundles import (
     parity_gate,
     speed_gate,
 )
-from training.promotion.of_outlook import trajectory_gate
+from training.promotion.of_outlook import trajectory_gates
 from training.promotion.of_outlook_compared import outlook_comparison_gates
 from training.promotion.of_rows import (
     calibration_gates,
@@ -74,8 +74,7 @@ def judge(candidate: Candidate, limits: Limits, clock: Callable[[], float]) -> t
         gates += [] if interval is None else [interval]
         gates.append(leakage_gate(one, candidate, limits))
         gates += fairness_gates(one, candidate, limits, heads=len(heads))
-    trajectory = trajectory_gate(candidate, limits)
-    gates += [] if trajectory is None else [trajectory]
+    gates += trajectory_gates(candidate, limits)
     gates.append(graph_gate(candidate))
     gates.append(parity_gate(candidate, judged, limits))
     outlook_parity = outlook_parity_gate(candidate, limits)

@@ -22,7 +22,7 @@ import pyarrow as pa
 from feature_repo.tables import reading
 from training.definitions import HEADS
 from training.errors import DatasetError
-from training.outcomes import Intervals, Labels
+from training.outcomes import Intervals, Labels, days_until
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -153,7 +153,7 @@ def label_accounts(
         ).fetchnumpy()
     cutoff = np.asarray(found["t"], dtype=np.int64).astype("datetime64[us]").astype("datetime64[D]")
     end = np.datetime64(end_day, "D") + np.timedelta64(1, "D")
-    reach = (end - cutoff).astype("timedelta64[D]").astype(np.float64)
+    reach = days_until(cutoff, end)
     return Labels(
         account_id=np.asarray(found["account_id"], dtype=object),
         cutoff=cutoff,

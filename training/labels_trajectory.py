@@ -130,8 +130,7 @@ def trajectory_labels(
     label[np.isnan(change)] = np.nan
     left = labels.event_days["churn"] < horizon_days
     label[left & ~np.isnan(now)] = DECLINING
-    reach = (end - labels.cutoff).astype("timedelta64[D]").astype(np.float64)
-    told = np.minimum(labels.observed_days["churn"], reach) >= horizon_days
+    told = np.minimum(labels.observed_days["churn"], labels.days_until(end)) >= horizon_days
     label[~told] = np.nan
     return np.asarray(label, dtype=np.float64)
 

@@ -50,6 +50,9 @@ class ComparisonLimits(_Value):
     max_long_log_loss_rise: float = Field(ge=0, description="In nats a piece of about 55 days.")
     max_long_auc_loss: float = Field(ge=0)
     max_amount_error_rise: float = Field(ge=0, description="Squared, of extra MRR over MRR.")
+    max_trajectory_log_loss_over_shares: float = Field(
+        ge=0, description="In nats a row, over that of the class shares of training."
+    )
 
 
 class CalibrationLimits(_Value):

@@ -13,10 +13,16 @@ import numpy as np
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from training.definitions import Definitions, HeadName
+
+
+def days_until(cutoff: NDArray[np.datetime64], day: dt.date | np.datetime64) -> NDArray[np.float64]:
+    """Return days from each *cutoff*, shape (n,), to *day*, below 0 where that came before; shape (n,)."""
+    return (np.asarray(day, dtype="datetime64[D]") - cutoff).astype("timedelta64[D]").astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,18 @@ class Labels:
         happened = (self.event_days[head] < horizon_days).astype(np.float64)
         return np.where(self.observed_days[head] >= horizon_days, happened, np.nan)
 
+    def days_until(self, day: dt.date | np.datetime64) -> NDArray[np.float64]:
+        """Return days from each cutoff to *day*, below 0 where that came before; shape (n,)."""
+        return days_until(self.cutoff, day)
+
+    def happened(self, head: HeadName) -> NDArray[np.bool_]:
+        """Return whether the event of *head* came while the data could tell, shape (n,)."""
+        return self.event_days[head] < self.observed_days[head]
+
+    def at_cutoffs(self, cutoffs: Sequence[dt.date]) -> NDArray[np.bool_]:
+        """Return which rows stand at one of *cutoffs*, shape (n,)."""
+        return np.isin(self.cutoff, np.array(cutoffs, dtype="datetime64[D]"))
+
     def known_by(self, day: dt.date, definitions: Definitions) -> Labels:
         """Return the labels as they could be told when *day* began; what came later is censored.
 
@@ -80,7 +98,7 @@ class Labels:
             day: First day of which nothing is known.
             definitions: Says how long after an interval's end its label is known.
         """
-        reach = (np.datetime64(day, "D") - self.cutoff).astype("timedelta64[D]").astype(np.float64)
+        reach = self.days_until(day)
         return replace(
             self,
             observed_days={

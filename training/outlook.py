@@ -164,10 +164,6 @@ def _long(
     )
 
 
-def _rows_of(rows: TrainingSet, part: Part) -> NDArray[np.bool_]:
-    return np.isin(rows.labels.cutoff, np.array(part.cutoffs, dtype="datetime64[D]"))
-
-
 def _amount(
     rows: TrainingSet,
     parts: Parts,
@@ -180,8 +176,7 @@ def _amount(
 ) -> tuple[AmountModel | None, dict[str, Any]]:
     def known(part: Part, of: PartRows) -> NDArray[np.float64]:
         """Return the ratios of expansions that could be told when the next part began."""
-        seen = of.labels.event_days["upsell"] < of.labels.observed_days["upsell"]
-        return np.where(seen, log_ratios[_rows_of(rows, part)], np.nan)
+        return np.where(of.labels.happened("upsell"), log_ratios[rows.in_part(part)], np.nan)
 
     names: Sequence[str] = fitting["feature_names"]
     plan = next((index for index, name in enumerate(names) if name == "plan"), None)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from training.dataset import Parts, TrainingSet
     from training.outlook_sources import OutlookSources
     from training.outlook_values import Outlook
-    from training.splits import Part, Split
+    from training.splits import Split
 
 MOST_LATER_ROWS = 10_000
 """Of more rows that lived on after the fit those of accounts drawn at random are kept; they take a graph a second."""
@@ -46,10 +46,9 @@ def outlook_columns(
         split: Cutoffs of each part.
         sources: Amounts, health levels and known health of *rows*.
     """
-    test, chosen = parts.test.labels, _rows_of(rows, split.test)
-    seen = test.event_days["upsell"] < test.observed_days["upsell"]
+    test, chosen = parts.test.labels, rows.in_part(split.test)
     columns: dict[str, NDArray[Any]] = {
-        AMOUNT_LABEL: np.where(seen, np.expm1(sources.log_ratios[chosen]), np.nan)
+        AMOUNT_LABEL: np.where(test.happened("upsell"), np.expm1(sources.log_ratios[chosen]), np.nan)
     }
     if sources.levels is not None:
         label = trajectory_labels(test, sources.levels, known_by=split.test.known_by)
@@ -82,10 +81,7 @@ def _later_rows(rows: TrainingSet, split: Split, seed: int) -> pd.DataFrame:
     """Return rows that had not expanded by the last horizon and were seen beyond it, after the fit."""
     labels, last = rows.labels, rows.labels.horizons_days[-1]
     days, observed = labels.event_days["upsell"], labels.observed_days["upsell"]
-    reach = (
-        (np.datetime64(split.refit.known_by, "D") - labels.cutoff).astype("timedelta64[D]").astype(np.float64)
-    )
-    chosen = (days >= last) & (observed > np.maximum(last, reach))
+    chosen = (days >= last) & (observed > np.maximum(last, labels.days_until(split.refit.known_by)))
     if chosen.sum() > MOST_LATER_ROWS:
         accounts, of_row = np.unique(labels.account_id.astype(str), return_inverse=True)
         place = np.random.default_rng(seed).permutation(len(accounts))[of_row]
@@ -99,7 +95,3 @@ def _later_rows(rows: TrainingSet, split: Split, seed: int) -> pd.DataFrame:
             **feature_columns(rows.matrix[chosen], rows.contract, rows.encodings),
         }
     )
-
-
-def _rows_of(rows: TrainingSet, part: Part) -> NDArray[np.bool_]:
-    return np.isin(rows.labels.cutoff, np.array(part.cutoffs, dtype="datetime64[D]"))

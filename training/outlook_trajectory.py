@@ -59,8 +59,7 @@ def trajectory_of(
         return trajectory_labels(of.labels, levels, known_by=part.known_by)
 
     def wide(part: Part, of: PartRows) -> NDArray[np.float64]:
-        chosen = np.isin(rows.labels.cutoff, np.array(part.cutoffs, dtype="datetime64[D]"))
-        return with_inputs(of.matrix, None if sources.health is None else sources.health[chosen])
+        return with_inputs(of.matrix, None if sources.health is None else sources.health[rows.in_part(part)])
 
     def fitted_to(part: Part, of: PartRows) -> TrajectoryRows:
         label = labelled(part, of)

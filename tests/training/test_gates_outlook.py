@@ -16,6 +16,7 @@ from tests.training.test_gates import LIMITS as OF_HEADS
 from training.evaluation.trajectory_report import trajectory_report
 from training.gates import Candidate, judge
 from training.promotion.of_bundles import outlook_parity_gate, outlook_speed_gate
+from training.promotion.of_outlook import trajectory_gates
 from training.promotion.of_uplift import uplift_gates
 
 LIMITS = OF_HEADS.model_copy(update={"parity": OF_HEADS.parity.model_copy(update={"min_outlook_rows": 100})})
@@ -186,12 +187,12 @@ def test_a_bundle_without_them_is_not_asked_for_them(right_bundle, right_rows):
     assert not names & {"intervals hold", "outlook not slow", "outlook in parity", "uplift not worse"}
 
 
-def with_trajectory_report(models, *, power):
-    """Return *models* with an outlook and a report of a trajectory whose probabilities are the truth to a *power*."""
+def with_trajectory_report(models, *, power=1.0, of=slice(None)):
+    """Return *models* with an outlook and a report of a trajectory: the truth to a *power*, said of the rows *of*."""
     rng = np.random.default_rng(4)
     truth = rng.dirichlet(np.ones(3), 2_000)
     label = (rng.random((2_000, 1)) > np.cumsum(truth, axis=1)).sum(axis=1).clip(0, 2).astype(float)
-    said = truth**power / (truth**power).sum(axis=1, keepdims=True)
+    said = (truth**power / (truth**power).sum(axis=1, keepdims=True))[of]
     accounts = np.array([f"a{number}" for number in range(2_000)], dtype=object)
     report = trajectory_report(said, label, accounts, np.full(3, 1 / 3), samples=50, seed=1)
     made = with_outlook(models)
@@ -209,11 +210,56 @@ def test_a_trajectory_that_is_surely_miscalibrated_is_refused(power, verdict, tm
     assert ("surely beyond: declining" in gate.note) == (verdict == "refused")
 
 
-def test_a_trajectory_that_nobody_measured_needs_an_explanation(sound, right_bundle, right_rows):
+ROWS = np.arange(2_000)
+
+
+@pytest.mark.parametrize(
+    ("of", "power", "verdict"),
+    [
+        (ROWS, 1.0, "passed"),
+        (ROWS, 0.0, "passed"),
+        (np.random.default_rng(2).permutation(ROWS), 1.0, "refused"),
+    ],
+    ids=["the truth", "the shares", "shuffled"],
+)
+def test_a_trajectory_that_is_worse_than_class_shares_is_refused(of, power, verdict, tmp_path, right_rows):
+    """Without a champion, the truth and the shares themselves pass; the truth of other rows loses surely more."""
+    made = with_trajectory_report(rivals.RIGHT, power=power, of=of)
+    gate = the(
+        "not worse than shares",
+        gates(rivals.opened(made, tmp_path / "models"), right_rows),
+        "health trajectory",
+    )
+    assert (gate.verdict, gate.limit) == (verdict, "log loss not surely over +0")
+    assert gate.note.endswith("on 2000 test rows")
+    if power == 0.0:
+        assert gate.value == "log loss +0.0000 [+0.0000, +0.0000]"
+
+
+def test_how_far_a_trajectory_may_be_over_class_shares_is_a_limit(sound, right_rows):
+    """The whole interval must lie over the limit of the file; a champion changes nothing."""
+    report = {"rows": 500, "log_loss_gain": {"value": -0.06, "low": -0.09, "high": -0.03}}
+    bundle = told(sound, trajectory=report)
+    for most, verdict in ((0.02, "refused"), (0.03, "passed"), (0.05, "passed")):
+        rules = LIMITS.comparison.model_copy(update={"max_trajectory_log_loss_over_shares": most})
+        for champion in (None, sound):
+            candidate = Candidate(bundle, right_rows, champion, None, seed=1)
+            found = trajectory_gates(candidate, LIMITS.model_copy(update={"comparison": rules}))
+            gate = the("not worse than shares", found, "health trajectory")
+            assert (gate.verdict, gate.value) == (verdict, "log loss +0.0600 [+0.0300, +0.0900]")
+
+
+@pytest.mark.parametrize("name", ["calibrated", "not worse than shares"])
+def test_a_trajectory_that_nobody_measured_needs_an_explanation(name, sound, right_bundle, right_rows):
     """Without figures of it a bundle is not passed until somebody says why; one without a trajectory is not asked."""
-    gate = the("calibrated", gates(sound, right_rows), "health trajectory")
+    gate = the(name, gates(sound, right_rows), "health trajectory")
     assert gate.verdict == "not measured"
-    explained = judge(Candidate(sound, right_rows, None, "new data", seed=1), LIMITS, time.perf_counter)
-    gate = the("calibrated", explained, "health trajectory")
-    assert (gate.verdict, gate.note.endswith("new data")) == ("explained", True)
+    assert gate.note.startswith("the bundle reports no ")
+    none = {"unmeasured": "No test row's health is known at the end of the horizon."}
+    for words, verdict in ((None, "not measured"), ("new data", "explained")):
+        candidate = Candidate(told(sound, trajectory=none), right_rows, None, words, seed=1)
+        gate = the(name, trajectory_gates(candidate, LIMITS), "health trajectory")
+        assert (gate.verdict, gate.value) == (verdict, "-")
+        assert gate.note.startswith("No test row's health is known")
+        assert (words or "--explain") in gate.note
     assert "health trajectory" not in {one.subject for one in gates(right_bundle, right_rows)}

@@ -284,3 +284,18 @@ def test_a_folder_without_subscriptions_is_refused(tmp_path):
     """Labels can't be made from nothing, and say which table is missing."""
     with pytest.raises(DatasetError, match="subscriptions"):
         read_labels(tmp_path, [CUTOFF], DEFINITIONS)
+
+
+def test_rows_are_found_by_cutoff_and_tell_the_days_to_a_day():
+    """Cutoffs choose rows whatever their order; days count from each row's own cutoff, also backwards."""
+    first, second = dt.date(2024, 3, 1), dt.date(2024, 4, 1)
+    labels = label_accounts(
+        subscriptions(Period("2024-01-01")),
+        [first, second],
+        end_day=dt.date(2024, 12, 31),
+        plan_order=(),
+        definitions=DEFINITIONS,
+    )
+    assert labels.at_cutoffs((second, dt.date(2024, 7, 1))).tolist() == [False, True]
+    assert labels.days_until(dt.date(2024, 3, 11)).tolist() == [10.0, -21.0]
+    assert labels.days_until(np.datetime64("2024-03-11", "D")).tolist() == [10.0, -21.0]

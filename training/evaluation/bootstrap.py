@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -33,6 +33,24 @@ class Estimate:
         """Return the three numbers for JSON, NaN as None."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
         return {name: round(number, 6) if np.isfinite(number) else None for name, number in numbers.items()}
+
+    @classmethod
+    def from_dict(cls, figure: Mapping[str, float | None] | None) -> Estimate | None:
+        """Return what `as_dict` told, or None if one of the three numbers is undefined or not there."""
+        value, low, high = ((figure or {}).get(name) for name in ("value", "low", "high"))
+        return None if value is None or low is None or high is None else cls(value, low, high)
+
+    def less(self, other: Estimate, wider: float = 1.0) -> Estimate:
+        """Return the difference to *other*, with the interval of two figures that are independent of each other.
+
+        Args:
+            other: What is taken off.
+            wider: The interval is widened by this.
+        """
+        value = self.value - other.value
+        down = wider * float(np.hypot(self.value - self.low, other.high - other.value))
+        up = wider * float(np.hypot(self.high - self.value, other.value - other.low))
+        return Estimate(value, value - down, value + up)
 
 
 def simultaneous_reach(comparisons: int, confidence: float = 0.95) -> float:
@@ -80,6 +98,10 @@ class AccountBootstrap:
             figure: Takes weights of shape (b, n), returns b values.
         """
         return self.summarise(np.append(figure(np.ones((1, len(self._of_row))))[:1], self.draws(figure)))
+
+    def mean(self, values: NDArray[np.float64]) -> Estimate:
+        """Return the mean of *values*, shape (n,), one a row, with its interval."""
+        return self.estimate(lambda weight: np.asarray((weight @ values) / weight.sum(axis=1)))
 
     def draws(self, figure: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return *figure* on every resample, shape (samples,)."""

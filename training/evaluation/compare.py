@@ -204,14 +204,10 @@ def compare_reports(
         found.append(horizon)
     differences = []
     for metric in ("roc_auc", "log_loss"):
-        ours, theirs = (one["models"]["keepgrow"]["metrics"].get(metric) for one in found)
-        if not ours or not theirs or None in {*ours.values(), *theirs.values()}:
+        ours, theirs = (Estimate.from_dict(one["models"]["keepgrow"]["metrics"].get(metric)) for one in found)
+        if ours is None or theirs is None:
             raise PromotionError(f"no figures of {metric} of {head} within {days} days")
-        value = ours["value"] - theirs["value"]
-        wider = simultaneous_reach(comparisons) / simultaneous_reach(1)
-        down = wider * np.hypot(ours["value"] - ours["low"], theirs["high"] - theirs["value"])
-        up = wider * np.hypot(ours["high"] - ours["value"], theirs["value"] - theirs["low"])
-        differences.append(Estimate(value, value - float(down), value + float(up)))
+        differences.append(ours.less(theirs, simultaneous_reach(comparisons) / simultaneous_reach(1)))
     return Difference(
         head=head,
         days=days,

@@ -17,7 +17,8 @@ from training.evaluation.bootstrap import AccountBootstrap, Estimate
 from training.evaluation.compare import unseen_by
 from training.evaluation.held_out import AMOUNT_LABEL, TRAJECTORY_LABEL, feature_frame
 from training.export.sessions import run_in_chunks
-from training.heads.long_horizon import pieces_after
+from training.heads.long_horizon import piece_edges, pieces_seen
+from training.outcomes import days_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,9 +118,8 @@ def trajectory_difference(
         told = bundle.manifest.trajectory
         if told is None:
             raise PromotionError(f"{bundle.tag} has no trajectory")
-        column = np.array([told.classes.index(name) for name in label], dtype=np.intp)
-        probability = outlook_of(bundle, judged, [told.output])[told.output]
-        return -np.log(np.maximum(probability[np.arange(len(column)), column], _LEAST_PROBABILITY))
+        codes = np.array([told.classes.index(name) for name in label], dtype=np.intp)
+        return metrics.class_losses(outlook_of(bundle, judged, [told.output])[told.output], codes)
 
     return _mean_difference("log loss", loss(candidate) - loss(champion), judged, how)
 
@@ -168,12 +168,10 @@ def long_difference(
     first, last = max(begin for begin, _ in ends), min(end for _, end in ends)
     fitted = max(one.manifest.window.test[0] for one in (candidate, champion))
     days = rows["upsell_event_days"].to_numpy(dtype=np.float64, na_value=np.inf)
-    reach = (np.datetime64(fitted, "D") - rows["cutoff"].to_numpy().astype("datetime64[D]")).astype(
-        np.float64
-    )
-    periods, length = pieces_after(
-        days, rows["upsell_observed_days"].to_numpy(dtype=np.float64), first, last, reach
-    )
+    observed = rows["upsell_observed_days"].to_numpy(dtype=np.float64)
+    reach = days_until(rows["cutoff"].to_numpy().astype("datetime64[D]"), fitted)
+    edges = piece_edges(first, last)
+    periods, length = pieces_seen(days, observed, edges, reach), float(edges[1] - edges[0])
     if not len(periods.rows):
         raise PromotionError(
             f"no row was seen from {first} days on, after both {candidate.tag} and {champion.tag} were fitted"
@@ -236,10 +234,7 @@ def _mean_difference(
     name: str, difference: NDArray[np.float64], judged: pd.DataFrame, how: Resampling
 ) -> PairedDifference:
     bootstrap = how.of(judged["account_id"].to_numpy(dtype=object))
-    found = bootstrap.estimate(
-        lambda weight: np.asarray((weight @ difference) / weight.sum(axis=1), dtype=np.float64)
-    )
-    return PairedDifference({name: found}, _count(judged))
+    return PairedDifference({name: bootstrap.mean(difference)}, _count(judged))
 
 
 def _count(judged: pd.DataFrame) -> str:

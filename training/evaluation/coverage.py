@@ -83,10 +83,8 @@ def coverage_by_group(
     Raises:
         ValueError: There are fewer rows than groups.
     """
-    if len(probability) < groups:
-        raise ValueError(f"{len(probability)} rows can't make {groups} groups")
     plain, allowed = 0, 0
-    for rows in np.array_split(np.argsort(probability, kind="stable"), groups):
+    for rows in _equal_groups(probability, groups):
         rate, mean = float(observed[rows].mean()), float(probability[rows].mean())
         bottom, top = float(low[rows].mean()), float(high[rows].mean())
         scatter = z**2 * mean * (1.0 - mean) / len(rows)
@@ -161,10 +159,8 @@ def group_residuals(
     Raises:
         ValueError: There are fewer rows than groups.
     """
-    if len(probability) < groups:
-        raise ValueError(f"{len(probability)} rows can't make {groups} groups")
     distances, claimed, shares, rest = [], [], [], []
-    for rows in np.array_split(np.argsort(probability, kind="stable"), groups):
+    for rows in _equal_groups(probability, groups):
         difference = outcome[rows] - probability[rows]
         _, account = np.unique(account_id[rows].astype(str), return_inverse=True)
         by_account = np.bincount(account, weights=difference - difference.mean())
@@ -225,3 +221,10 @@ def mean_errors(
         return np.append(moved, level)
 
     return of_rows
+
+
+def _equal_groups(probability: NDArray[np.float64], groups: int) -> list[NDArray[np.intp]]:
+    """Return the rows of groups of equal size, by rising probability."""
+    if len(probability) < groups:
+        raise ValueError(f"{len(probability)} rows can't make {groups} groups")
+    return np.array_split(np.argsort(probability, kind="stable"), groups)

@@ -1,4 +1,4 @@
-"""Metrics of a binary prediction, each a small function of labels, scores and row weights.
+"""Metrics of a binary prediction, each a small function of labels, scores and row weights, and the loss by class.
 
 Weights may have shape (n,) for one value, or (b, n) for b values at once: that is how the bootstrap asks. Undefined
 values (no events, say) are NaN, never an exception, since a resample may hit them.
@@ -69,6 +69,16 @@ def log_loss(label: Vector, probability: Vector, weight: Vector | None = None) -
     clipped = np.clip(probability, _CLIP, 1 - _CLIP)
     loss = -(label * np.log(clipped) + (1 - label) * np.log1p(-clipped))
     return _ratio(weights @ loss, weights.sum(axis=1))
+
+
+def class_losses(probability: Vector, codes: NDArray[np.intp]) -> Vector:
+    """Return each row's negative log-likelihood in nats, shape (n,); probabilities are held 1e-12 off 0.
+
+    Args:
+        probability: Shape (n, classes), or one that broadcasts to it.
+        codes: Shape (n,), the class that came.
+    """
+    return np.asarray(-np.log(np.maximum(probability[np.arange(len(codes)), codes], _CLIP)), dtype=np.float64)
 
 
 def precision(label: Vector, probability: Vector, threshold: float, weight: Vector | None = None) -> Vector:

@@ -10,7 +10,7 @@ from training.evaluation.bootstrap import AccountBootstrap
 from training.evaluation.coverage import GROUPS, coverage_by_group, group_residuals, mean_errors
 from training.evaluation.refusal import planted_strangers, refusal_report
 from training.evaluation.thin_evidence import reasons_report, spoiled_report
-from training.heads.long_horizon import long_probability, pieces_after
+from training.heads.long_horizon import long_probability, pieces_seen
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -146,14 +146,9 @@ def long_report(
         seed: Their seed.
     """
     labels = rows.labels
-    reach = (np.datetime64(fitted_by, "D") - labels.cutoff).astype("timedelta64[D]").astype(np.float64)
-    periods, _ = pieces_after(
-        labels.event_days[head.name],
-        labels.observed_days[head.name],
-        head.horizons_days[-1],
-        interval.end_days,
-        reach,
-    )
+    reach = labels.days_until(fitted_by)
+    edges = interval.edges(head.horizons_days[-1])
+    periods = pieces_seen(labels.event_days[head.name], labels.observed_days[head.name], edges, reach)
     log_odds = head.log_odds(rows.matrix)[:, -1]
     piece = 1.0 - (1.0 - interval.hazard(log_odds)) ** (1.0 / interval.pieces)
     due, seen = periods.weight * piece[periods.rows], periods.weight * periods.event

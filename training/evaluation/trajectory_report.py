@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GROUPS = 5
-_TINY = 1e-12
 
 
 def trajectory_report(
@@ -47,19 +46,15 @@ def trajectory_report(
     bootstrap = AccountBootstrap(account_id, samples=samples, seed=seed)
     together = AccountBootstrap(account_id, samples=samples, seed=seed, comparisons=len(CLASSES))
     codes = label.astype(np.intp)
-    ours = -np.log(np.maximum(probability[np.arange(len(codes)), codes], _TINY))
-    base = -np.log(np.maximum(class_shares[codes], _TINY))
-
-    def mean(loss: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-        return lambda weight: np.asarray((weight @ loss) / weight.sum(axis=1))
-
+    ours = metrics.class_losses(probability, codes)
+    base = metrics.class_losses(np.broadcast_to(class_shares, probability.shape), codes)
     return {
         "rows": len(label),
         "accounts": len(set(account_id.tolist())),
         "class_counts": {name: int((codes == code).sum()) for code, name in enumerate(CLASSES)},
-        "log_loss": bootstrap.estimate(mean(ours)).as_dict(),
-        "log_loss_of_class_shares": bootstrap.estimate(mean(base)).as_dict(),
-        "log_loss_gain": bootstrap.estimate(mean(base - ours)).as_dict(),
+        "log_loss": bootstrap.mean(ours).as_dict(),
+        "log_loss_of_class_shares": bootstrap.mean(base).as_dict(),
+        "log_loss_gain": bootstrap.mean(base - ours).as_dict(),
         "classes": {
             name: _class_report(bootstrap, together, account_id, codes == code, probability[:, code])
             for code, name in enumerate(CLASSES)

@@ -215,14 +215,10 @@ def amount_report(
     target = np.exp(log_ratio[told]) - 1.0
     ours = np.abs(model.extra_mrr_ratio(matrix[told]) - target)
     base = np.abs(np.exp(model.overall) - 1.0 - target)
-
-    def mean(error: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray((weight @ error) / weight.sum(axis=1))
-
     return {
         "model": "booster" if model.booster is not None else "mean by plan",
         "expansions": int(told.sum()),
-        "mean_absolute_error": bootstrap.estimate(lambda weight: mean(ours, weight)).as_dict(),
-        "mean_absolute_error_of_the_mean": bootstrap.estimate(lambda weight: mean(base, weight)).as_dict(),
-        "gain": bootstrap.estimate(lambda weight: mean(base - ours, weight)).as_dict(),
+        "mean_absolute_error": bootstrap.mean(ours).as_dict(),
+        "mean_absolute_error_of_the_mean": bootstrap.mean(base).as_dict(),
+        "gain": bootstrap.mean(base - ours).as_dict(),
     }

@@ -47,14 +47,32 @@ class LongInterval:
     events: int
     seen_pieces: int
 
+    def edges(self, first: int) -> NDArray[np.float64]:
+        """Return where the pieces begin and end, shape (pieces + 1,), if the interval begins on day *first*."""
+        return np.linspace(first, self.end_days, self.pieces + 1)
+
     def hazard(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the hazard of the whole interval, shape (n,), for log-odds of the head's last interval."""
         one = sigmoid(self.calibration.log_odds(log_odds))
         return np.asarray(-np.expm1(self.pieces * np.log1p(-one)), dtype=np.float64)
 
 
+def piece_edges(first: int, end_days: int, piece_days: int = PIECE_DAYS) -> NDArray[np.float64]:
+    """Return where equal pieces begin and end, shape (k + 1,), in days from the cutoff.
+
+    Args:
+        first: Where the first begins.
+        end_days: Where the last ends.
+        piece_days: Length of a piece, about; there is at least one.
+    """
+    return np.linspace(first, end_days, max(1, round((end_days - first) / piece_days)) + 1)
+
+
 def pieces_seen(
-    event_days: NDArray[np.float64], observed_days: NDArray[np.float64], edges: NDArray[np.float64]
+    event_days: NDArray[np.float64],
+    observed_days: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    reach: NDArray[np.float64] | None = None,
 ) -> PersonPeriods:
     """Return the person-periods of the pieces between *edges*, of shape (k + 1,), as far as each row was seen.
 
@@ -62,38 +80,14 @@ def pieces_seen(
         event_days: Shape (n,), infinite if there is none.
         observed_days: Shape (n,).
         edges: Increasing, in days from the cutoff.
+        reach: Shape (n,), days from the cutoff to the first day of which a fit knew nothing; only pieces that were over
+            after it count, as they taught that fit nothing. All pieces if None.
     """
     days, starts, ends = event_days[:, None], edges[None, :-1], edges[None, 1:]
-    at_risk = days >= starts
-    return PersonPeriods.of(at_risk, at_risk & (days < ends), observed_days[:, None] >= ends)
-
-
-def pieces_after(
-    event_days: NDArray[np.float64],
-    observed_days: NDArray[np.float64],
-    first: int,
-    end_days: int,
-    reach: NDArray[np.float64],
-    *,
-    piece_days: int = PIECE_DAYS,
-) -> tuple[PersonPeriods, float]:
-    """Return the person-periods of pieces that were over only after a fit, and a piece's days.
-
-    They taught that fit nothing.
-
-    Args:
-        event_days: Shape (n,), infinite if there is none.
-        observed_days: Shape (n,).
-        first: Where the pieces begin, in days from the cutoff.
-        end_days: Where they end.
-        reach: Shape (n,), days from the cutoff to the first day of which the fit knew nothing.
-        piece_days: Length of a piece, about.
-    """
-    edges = np.linspace(first, end_days, max(1, round((end_days - first) / piece_days)) + 1)
-    days, starts, ends = event_days[:, None], edges[None, :-1], edges[None, 1:]
-    at_risk = days >= starts
-    new = (observed_days[:, None] >= ends) & (reach[:, None] < ends)
-    return PersonPeriods.of(at_risk, at_risk & (days < ends), new), float(edges[1] - edges[0])
+    at_risk, seen = days >= starts, observed_days[:, None] >= ends
+    if reach is not None:
+        seen &= reach[:, None] < ends
+    return PersonPeriods.of(at_risk, at_risk & (days < ends), seen)
 
 
 def fit_long_interval(
@@ -115,8 +109,7 @@ def fit_long_interval(
         TooLittleDataError: Fewer than 15 events were seen; the message says how many.
     """
     first = head.horizons_days[-1]
-    pieces = max(1, round((end_days - first) / piece_days))
-    edges = np.linspace(first, end_days, pieces + 1)
+    edges = piece_edges(first, end_days, piece_days)
     observed = rows.labels.observed_days[head.name]
     periods = pieces_seen(rows.labels.event_days[head.name], observed, edges)
     if periods.events < LEAST_EVENTS:
@@ -129,7 +122,7 @@ def fit_long_interval(
     lived = np.repeat(periods.rows, times)
     return LongInterval(
         end_days=end_days,
-        pieces=pieces,
+        pieces=len(edges) - 1,
         calibration=fit_platt(log_odds[lived], np.repeat(periods.event, times)),
         events=periods.events,
         seen_pieces=int((edges[1:] <= observed.max()).sum()),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from training.evaluation.bootstrap import Estimate
     from training.evaluation.compare import OpenBundle
 
 Verdict = Literal["passed", "refused", "not measured", "explained"]
@@ -71,6 +72,30 @@ class Candidate:
     later: pd.DataFrame | None = None
     draws: pd.DataFrame | None = None
     champion_draws: pd.DataFrame | None = None
+
+    def unmeasured(self, name: str, subject: str, why: str, limit: str = "-") -> Gate:
+        """Return a gate that could not be measured, which may pass all the same where somebody says why.
+
+        Args:
+            name: What is asked.
+            subject: Of what.
+            why: Why it could not be measured.
+            limit: What it must keep to.
+        """
+        if self.explanation:
+            return Gate(name, subject, "-", limit, "explained", f"{why}; {self.explanation}")
+        note = f"{why}; if it may go all the same, say why with --explain"
+        return Gate(name, subject, "-", limit, "not measured", note)
+
+
+def shown(figure: Estimate) -> str:
+    """Return a figure with its interval, for a gate's value."""
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def signed(figure: Estimate) -> str:
+    """Return a difference with its interval, for a gate's value."""
+    return f"{figure.value:+.4f} [{figure.low:+.4f}, {figure.high:+.4f}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.errors import PromotionError
+from training.evaluation.bootstrap import Estimate
 from training.evaluation.compare import compare_on, compare_reports
 from training.evaluation.timing import has_further, switches, time_further, time_graphs
-from training.promotion.gate import Gate
+from training.promotion.gate import Gate, shown, signed
 
 _DIFFERENCES = 2  # of ROC AUC and of log loss
 _SHOWN_DIGEST = len("sha256:") + 12
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from serving.bundle.manifest import Manifest
-    from training.evaluation.bootstrap import Estimate
     from training.evaluation.compare import Difference, OpenBundle
     from training.limits import Limits
     from training.promotion.gate import Candidate, JudgedHead, Verdict
@@ -49,7 +49,7 @@ def comparison_gate(candidate: Candidate, head: str, days: int, limits: Limits, 
     return Gate(
         "not worse",
         subject,
-        f"AUC {_signed(found.roc_auc)}, log loss {_signed(found.log_loss)}",
+        f"AUC {signed(found.roc_auc)}, log loss {signed(found.log_loss)}",
         f"AUC not surely under {0.0 - rules.max_auc_loss:+g}, log loss not surely over {rules.max_log_loss_rise:+g}",
         "refused" if worse else "passed",
         "; ".join(
@@ -96,16 +96,16 @@ def _against_chance(candidate: Candidate, head: str, days: int, why: str) -> Gat
         .get("horizons", {})
         .get(f"{days}d", {})
     )
-    auc = report.get("models", {}).get("keepgrow", {}).get("metrics", {}).get("roc_auc") or {}
+    auc = Estimate.from_dict(report.get("models", {}).get("keepgrow", {}).get("metrics", {}).get("roc_auc"))
     subject, limit = f"{head} {days}d", "AUC surely over 0.5"
-    if auc.get("low") is None:
+    if auc is None:
         return Gate("not worse", subject, "-", limit, "not measured", "the bundle reports no AUC")
     return Gate(
         "not worse",
         subject,
-        f"AUC {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]",
+        f"AUC {shown(auc)}",
         limit,
-        "passed" if auc["low"] > 0.5 else "refused",  # noqa: PLR2004 -- chance
+        "passed" if auc.low > 0.5 else "refused",  # noqa: PLR2004 -- chance
         f"{why}; compared with chance",
     )
 
@@ -239,7 +239,3 @@ def outlook_speed_gate(candidate: Candidate, limits: Limits, clock: Callable[[],
 
 def _shortened(digest: str | None) -> str:
     return "-" if digest is None else digest[:_SHOWN_DIGEST]
-
-
-def _signed(figure: Estimate) -> str:
-    return f"{figure.value:+.4f} [{figure.low:+.4f}, {figure.high:+.4f}]"

@@ -1,54 +1,79 @@
-"""The gate on the health trajectory: the probability of each class is as often right as it says."""
+"""Gates on the health trajectory by itself: as often right as it says, and no worse than shares of the classes.
+
+Both go by what training reports of the test rows, also where those were not kept, and are asked with or without a
+champion: the first bundle has none to be held against (`of_outlook_compared`).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.promotion.gate import Gate
+from training.evaluation.bootstrap import Estimate
+from training.promotion.gate import Gate, shown, signed
 
 if TYPE_CHECKING:
     from training.limits import Limits
     from training.promotion.gate import Candidate
 
-_NAME, _SUBJECT = "calibrated", "health trajectory"
-_ERROR = "expected_calibration_error_debiased"
+_CALIBRATED, _NO_WORSE, _SUBJECT = "calibrated", "not worse than shares", "health trajectory"
+_ERROR, _GAIN = "expected_calibration_error_debiased", "log_loss_gain"
 
 
-def trajectory_gate(candidate: Candidate, limits: Limits) -> Gate | None:
-    """Refuse a trajectory of which some class is surely miscalibrated; None if the bundle has no trajectory.
+def trajectory_gates(candidate: Candidate, limits: Limits) -> list[Gate]:
+    """Return the gates on the trajectory; none if the bundle has no trajectory.
 
-    It is judged by what training reports of the test rows, also where those were not kept. Intervals hold over the
-    classes together. Whether it says more than shares of the classes is another gate's matter (`of_outlook_compared`).
+    It is refused if some class is surely miscalibrated (intervals hold over the classes together), and if its log loss
+    is surely higher than that of the class shares of training: the report has the difference row by row, with an
+    interval that resamples accounts.
+
+    Args:
+        candidate: The bundle, and what it is compared with.
+        limits: Limits.
     """
     manifest = candidate.bundle.manifest
     if manifest.trajectory is None:
-        return None
-    most = limits.calibration.max_trajectory_calibration_error
-    limit = f"at most {most:g} in every class"
+        return []
     report: dict[str, Any] = manifest.metrics.get("trajectory", {})
-    found = {name: entry.get(_ERROR) or {} for name, entry in report.get("classes", {}).items()}
-    if not found or any(entry.get("low") is None for entry in found.values()):
-        note = str(report.get("unmeasured", "the bundle reports no calibration of its trajectory"))
-        if candidate.explanation:
-            return Gate(_NAME, _SUBJECT, "-", limit, "explained", f"{note}; {candidate.explanation}")
-        return Gate(
-            _NAME,
-            _SUBJECT,
-            "-",
-            limit,
-            "not measured",
-            f"{note}; if it may go all the same, say why with --explain",
-        )
-    value = ", ".join(
-        f"{name} {entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
-        for name, entry in found.items()
-    )
-    beyond = [name for name, entry in found.items() if entry["low"] > most]
+    return [
+        _calibrated(candidate, report, limits.calibration.max_trajectory_calibration_error),
+        _against_shares(candidate, report, limits.comparison.max_trajectory_log_loss_over_shares),
+    ]
+
+
+def _calibrated(candidate: Candidate, report: dict[str, Any], most: float) -> Gate:
+    limit = f"at most {most:g} in every class"
+    told = {name: Estimate.from_dict(entry.get(_ERROR)) for name, entry in report.get("classes", {}).items()}
+    found = {name: error for name, error in told.items() if error is not None}
+    if not found or len(found) < len(told):
+        return _unmeasured(candidate, _CALIBRATED, report, "no calibration of its trajectory", limit)
+    beyond = [name for name, error in found.items() if error.low > most]
     return Gate(
-        _NAME,
+        _CALIBRATED,
         _SUBJECT,
-        f"calibration error {value}",
+        "calibration error " + ", ".join(f"{name} {shown(error)}" for name, error in found.items()),
         limit,
         "refused" if beyond else "passed",
         f"surely beyond: {', '.join(beyond)}" if beyond else f"{report['rows']} test rows",
     )
+
+
+def _against_shares(candidate: Candidate, report: dict[str, Any], most: float) -> Gate:
+    limit = f"log loss not surely over {most:+g}"
+    gain = Estimate.from_dict(report.get(_GAIN))
+    if gain is None:
+        return _unmeasured(candidate, _NO_WORSE, report, "no log loss of its trajectory", limit)
+    over = Estimate(0.0 - gain.value, 0.0 - gain.high, 0.0 - gain.low)
+    return Gate(
+        _NO_WORSE,
+        _SUBJECT,
+        f"log loss {signed(over)}",
+        limit,
+        "refused" if over.low > most else "passed",
+        f"against the class shares of training, said of every account, on {report['rows']} test rows",
+    )
+
+
+def _unmeasured(candidate: Candidate, name: str, report: dict[str, Any], lacks: str, limit: str) -> Gate:
+    """Say that a gate could not be measured, by the report's own sentence where it has one."""
+    why = str(report.get("unmeasured", f"the bundle reports {lacks}"))
+    return candidate.unmeasured(name, _SUBJECT, why, limit)

@@ -15,7 +15,7 @@ from training.evaluation.compare_outlook import (
     long_difference,
     trajectory_difference,
 )
-from training.promotion.gate import Gate
+from training.promotion.gate import Gate, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def outlook_comparison_gates(candidate: Candidate, limits: Limits) -> list[Gate]
         try:
             found = _difference(name, candidate, champion, how)
         except PromotionError as error:
-            gates.append(_unmeasured(candidate, part, str(error)))
+            gates.append(candidate.unmeasured(_NAME, part.subject, str(error), _limit(part)))
             continue
         gates.append(_judged(part, found, champion.tag))
     return gates
@@ -117,10 +117,7 @@ def _judged(part: _Part, found: PairedDifference, champion: str) -> Gate:
     return Gate(
         _NAME,
         part.subject,
-        ", ".join(
-            f"{name} {one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]"
-            for name, one in found.figures.items()
-        ),
+        ", ".join(f"{name} {signed(one)}" for name, one in found.figures.items()),
         _limit(part),
         "refused" if worse else "passed",
         f"against {champion} on {found.note}",
@@ -137,10 +134,3 @@ def _limit(part: _Part) -> str:
         f"{0.0 - most if name in _HIGHER_IS_BETTER else most:+g}"
         for name, most in part.most.items()
     )
-
-
-def _unmeasured(candidate: Candidate, part: _Part, why: str) -> Gate:
-    if candidate.explanation:
-        return Gate(_NAME, part.subject, "-", _limit(part), "explained", f"{why}; {candidate.explanation}")
-    note = f"{why}; if it may go all the same, say why with --explain"
-    return Gate(_NAME, part.subject, "-", _limit(part), "not measured", note)

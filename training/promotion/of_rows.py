@@ -15,10 +15,9 @@ from training.evaluation.leakage import find_leaks
 from training.evaluation.miscalibration import calibration_figures
 from training.evaluation.slices import JudgedRows, slice_columns
 from training.export.sessions import run_in_chunks
-from training.promotion.gate import Gate
+from training.promotion.gate import Gate, shown
 
 if TYPE_CHECKING:
-    from training.evaluation.bootstrap import Estimate
     from training.evaluation.fairness import Gap
     from training.limits import Limits
     from training.promotion.gate import Candidate, JudgedHead
@@ -66,7 +65,7 @@ def calibration_gates(one: JudgedHead, limits: Limits, seed: int, *, heads: int)
         beyond = figure.low > allowed[1] or (allowed[0] > 0 and figure.high < allowed[0])
         limit = f"{allowed[0]:g} to {allowed[1]:g}" if allowed[0] > 0 else f"at most {allowed[1]:g}"
         gates.append(
-            Gate("calibrated", subject, f"{name} {_shown(figure)}", limit, "refused" if beyond else "passed")
+            Gate("calibrated", subject, f"{name} {shown(figure)}", limit, "refused" if beyond else "passed")
         )
     return gates
 
@@ -227,7 +226,3 @@ def suspicion_gate(candidate: Candidate, judged: dict[str, JudgedHead], limits: 
         return Gate("not too good", "bundle", value, limit, "explained", candidate.explanation)
     note = "look for a leak; if it is honest, say why with --explain"
     return Gate("not too good", "bundle", value, limit, "refused", note)
-
-
-def _shown(figure: Estimate) -> str:
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"

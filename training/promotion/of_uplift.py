@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from training.errors import PromotionError
 from training.evaluation.bootstrap import Estimate, simultaneous_reach
 from training.evaluation.compare_effects import policy_difference
 from training.evaluation.compare_outlook import Resampling
-from training.promotion.gate import Gate
+from training.promotion.gate import Gate, signed
 
 if TYPE_CHECKING:
     from serving.bundle.manifest import Manifest
@@ -62,7 +60,7 @@ def _gate(candidate: Candidate, outcome: str, limits: Limits, outcomes: int) -> 
         why = "there is no champion yet" if candidate.champion is None else "the champion's was not judged"
         note = f"{_draws(candidate.bundle.manifest, outcome)} held-out draws; {why}"
     else:
-        found, limit = _less(ours, theirs, wider), _AGAINST.format(most=most)
+        found, limit = ours.less(theirs, wider), _AGAINST.format(most=most)
         note = _basis(candidate.bundle.manifest, candidate.champion.manifest, outcome)
     return _told(outcome, found, most, limit, note + unpaired)
 
@@ -87,7 +85,7 @@ def _told(outcome: str, found: Estimate, most: float, limit: str, note: str) -> 
     return Gate(
         _NAME,
         outcome,
-        f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] a draw",
+        f"{signed(found)} a draw",
         limit,
         verdict,
         note,
@@ -98,12 +96,7 @@ def _unmeasured(candidate: Candidate, outcome: str) -> Gate:
     why = (
         _report(candidate.bundle.manifest, outcome).get("choice", {}).get("reason", "the bundle reports none")
     )
-    note = f"no value of acting by its effects: {why}"
-    if candidate.explanation:
-        return Gate(_NAME, outcome, "-", "-", "explained", f"{note}; {candidate.explanation}")
-    return Gate(
-        _NAME, outcome, "-", "-", "not measured", f"{note}; if it may go all the same, say why with --explain"
-    )
+    return candidate.unmeasured(_NAME, outcome, f"no value of acting by its effects: {why}")
 
 
 def _report(manifest: Manifest, outcome: str) -> dict[str, Any]:
@@ -113,22 +106,13 @@ def _report(manifest: Manifest, outcome: str) -> dict[str, Any]:
 
 def _gain(manifest: Manifest, outcome: str) -> Estimate | None:
     """Return the reported gain over doing nothing, or None if there is none."""
-    figure = _report(manifest, outcome).get("policy", {}).get("uplift_less_others", {}).get("nothing")
-    if not figure or None in (figure.get("value"), figure.get("low"), figure.get("high")):
-        return None
-    return Estimate(figure["value"], figure["low"], figure["high"])
+    policy = _report(manifest, outcome).get("policy", {})
+    return Estimate.from_dict(policy.get("uplift_less_others", {}).get("nothing"))
 
 
 def _widened(figure: Estimate, wider: float) -> Estimate:
     value = figure.value
     return Estimate(value, value - wider * (value - figure.low), value + wider * (figure.high - value))
-
-
-def _less(ours: Estimate, theirs: Estimate, wider: float) -> Estimate:
-    value = ours.value - theirs.value
-    down = wider * float(np.hypot(ours.value - ours.low, theirs.high - theirs.value))
-    up = wider * float(np.hypot(ours.high - ours.value, theirs.value - theirs.low))
-    return Estimate(value, value - down, value + up)
 
 
 def _draws(manifest: Manifest, outcome: str) -> int:

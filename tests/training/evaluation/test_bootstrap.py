@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.evaluation import bootstrap as module
-from training.evaluation.bootstrap import AccountBootstrap, simultaneous_reach
+from training.evaluation.bootstrap import AccountBootstrap, Estimate, simultaneous_reach
 
 
 def mean_of(values):
@@ -80,3 +80,25 @@ def test_the_reach_is_the_normal_quantile():
     """One interval of 95 % reaches 1.96 standard errors, each of twelve 2.87."""
     assert simultaneous_reach(1) == pytest.approx(1.95996, abs=1e-4)
     assert simultaneous_reach(12) == pytest.approx(2.86526, abs=1e-4)
+
+
+def test_the_mean_of_rows_is_one_figure_among_others():
+    """It has the value and interval of the figure that weighs the rows."""
+    accounts, values = np.repeat(np.arange(30), 3).astype(object), np.random.default_rng(4).normal(size=90)
+    bootstrap = AccountBootstrap(accounts, samples=50, seed=9)
+    assert bootstrap.mean(values) == bootstrap.estimate(mean_of(values))
+
+
+def test_an_estimate_is_read_as_it_was_told():
+    """What has all three numbers comes back; what lacks one, or was never told, is None."""
+    figure = Estimate(0.25, 0.125, 0.5)
+    assert Estimate.from_dict(figure.as_dict()) == figure
+    for lacking in (None, {}, figure.as_dict() | {"low": None}, {"value": 0.25}):
+        assert Estimate.from_dict(lacking) is None
+
+
+def test_the_difference_of_independent_figures_is_wider_than_either():
+    """Half-widths add by squares, each end's with the other's opposite end, and are widened as asked."""
+    ours, theirs = Estimate(10.0, 7.0, 14.0), Estimate(4.0, 1.0, 8.0)
+    assert ours.less(theirs) == Estimate(6.0, 1.0, 11.0)
+    assert ours.less(theirs, wider=2.0) == Estimate(6.0, -4.0, 16.0)

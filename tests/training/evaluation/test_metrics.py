@@ -73,3 +73,14 @@ def test_figures_without_events_are_nan_and_not_an_error():
     assert np.isnan(metrics.recall(label, score, 0.5)[0])
     assert np.isnan(metrics.precision(label, score, 2.0)[0])
     assert metrics.log_loss(label, np.zeros(5))[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_mean_loss_by_class_equals_scikit_learn():
+    """Each row's loss is that of the class that came; a class that was ruled out costs much, not infinitely much."""
+    probability = RNG.dirichlet(np.ones(3), 200)
+    codes = RNG.integers(0, 3, 200)
+    losses = metrics.class_losses(probability, codes)
+    assert losses.mean() == pytest.approx(sk.log_loss(codes, probability, labels=[0, 1, 2]), abs=1e-12)
+    shares = np.broadcast_to(np.array([0.2, 0.3, 0.5]), (200, 3))
+    assert np.array_equal(metrics.class_losses(shares, codes), -np.log(shares[0, codes]))
+    assert metrics.class_losses(np.array([[1.0, 0.0]]), np.array([1]))[0] == pytest.approx(27.631, abs=1e-3)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.training.heads.planted import DEFINITIONS, NAMES, SPLIT, planted
 from training.errors import TooLittleDataError
-from training.heads.long_horizon import fit_long_interval, long_probability, pieces_seen
+from training.heads.long_horizon import fit_long_interval, long_probability, piece_edges, pieces_seen
 from training.heads.train import train_head
 
 RATE = 0.002
@@ -77,3 +77,20 @@ def test_a_row_lives_through_the_pieces_that_were_seen():
     assert found.rows[lived].tolist() == [0, 1]
     assert found.weight[lived].tolist() == [1.0, 1.0]
     assert found.events == 1
+
+
+def test_pieces_that_were_over_before_a_fit_teach_nothing_new():
+    """Only pieces that end after the day of the fit count, and of those only what was seen."""
+    edges = np.array([90.0, 140.0, 190.0])
+    days, observed = np.array([150.0, np.inf, 100.0]), np.array([365.0, 160.0, 365.0])
+    found = pieces_seen(days, observed, edges, reach=np.array([140.0, 0.0, 140.0]))
+    assert (found.rows.tolist(), found.event.tolist()) == ([1, 0], [0.0, 1.0])
+
+
+def test_pieces_are_equal_and_those_of_an_interval_are_the_ones_it_was_fitted_to(world):
+    """About as long as asked for, at least one; an interval's edges follow its number of pieces, not the default."""
+    assert piece_edges(90, 365).tolist() == [90.0, 145.0, 200.0, 255.0, 310.0, 365.0]
+    assert piece_edges(90, 100).tolist() == [90.0, 100.0]
+    interval = fit_long_interval(*world, piece_days=80)
+    assert interval.edges(90).tolist() == piece_edges(90, 365, 80).tolist()
+    assert len(interval.edges(90)) == 4
