@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from training.heads.uplift.learners import LearnerName, learn
+from training.heads.uplift.grown import grow
 from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.shrinkage import Prior
 from training.heads.uplift.train import train_uplift
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.heads.uplift.draws import Draws
+    from training.heads.uplift.learners import LearnerName
 
 ACTIONS: Final = ("Mens E-Mail", "Womens E-Mail")
 OUTCOMES: Final = ("visit", "spend")
@@ -102,9 +103,7 @@ def not_shrunk(train: Draws, asked: NDArray[np.float64], seed: int) -> dict[str,
     """Return the effects of each of our learners by itself and as it is, shape (m, 2) each."""
     found = {}
     for name in ALONE:
-        columns = []
-        for action in range(len(ACTIONS)):
-            bags = learn(name, train.effect_rows(action)[0], SETTINGS, seed=seed + 1000 * action)
-            columns.append(np.mean([bag.effect(asked) for bag in bags], axis=0))
+        grown = grow(name, train, range(len(ACTIONS)), settings=SETTINGS, seed=seed)
+        columns = [np.mean([bag.effect(asked) for bag in bags], axis=0) for bags in grown.values()]
         found[f"ours, {name.upper()} alone"] = np.column_stack(columns)
     return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.synthetic_world import SEED
 from training.heads.uplift.draws import Draws
-from training.heads.uplift.learners import learn
+from training.heads.uplift.grown import grow
 from training.heads.uplift.shrinkage import SCEPTICAL
 from training.outlook_effects import COMPARED, SETTINGS, learn_effects
 from training.treatments import OUTCOMES
@@ -91,12 +91,8 @@ def tell(world: SyntheticWorld, priors: Mapping[tuple[str, str], Prior]) -> Told
         every: dict[str, Estimates] = {}
         rows_of = [draws.effect_rows(action)[0] for action in range(len(names))]
         for learner in COMPARED:
-            of_bag = np.array(
-                [
-                    [bag.effect(matrix) for bag in learn(learner, rows, SETTINGS, seed=SEED + 1000 * action)]
-                    for action, rows in enumerate(rows_of)
-                ]
-            )  # fmt: skip
+            grown = grow(learner, draws, range(len(names)), settings=SETTINGS, seed=SEED)
+            of_bag = np.array([[bag.effect(matrix) for bag in grown[action]] for action in range(len(names))])
             spread = of_bag.std(axis=1, ddof=1).T
             every[f"{learner.upper()}, not shrunk"] = Estimates(of_bag.mean(axis=1).T, spread, spread)
         told = {

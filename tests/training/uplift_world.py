@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.heads.uplift.settings import UpliftSettings
 from training.treatments import LoggedTreatments
 
 ACTIONS = ("call", "offer")
 START = np.datetime64("2025-01-01", "us")
+SMALL = UpliftSettings(
+    bags=3, trees=25, rows_per_leaf=100, learning_rate=0.1, single_trees=75, shared_trees=125, folds=2, repeats=1,
+    nuisance_trees=25,
+)  # fmt: skip
+"""Sizes that train in a second."""
+
+FRESH = np.random.default_rng(77).normal(size=(3_000, 4))
+"""Features of accounts that nothing was learnt from."""
 
 
 def baseline(matrix):

@@ -14,6 +14,7 @@ from training.heads.uplift.nuisance import (
     expected_outcomes,
     outcomes_without,
 )
+from training.heads.uplift.single import ArmRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from training.treatments import LoggedTreatments
 
 _BELIEF_FOLDS = 3
+NO_FOLDS = "these draws have no folds: make them by `Draws.cross_fitted`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,33 @@ class Draws:
             ValueError: The draws have no folds.
         """
         if self.fold is None or self.expected_without is None:
-            raise ValueError("these draws have no folds: make them by `Draws.cross_fitted`")
+            raise ValueError(NO_FOLDS)
         rows, positions = self.effect_rows(action)
         outside = np.flatnonzero(self.fold[positions] != fold)
         expected = self.expected_without[fold][positions[outside]][None, :, [0, action + 1]]
         return replace(rows.select(outside), expected=expected)
+
+    def outside(self, fold: int | None) -> NDArray[np.intp]:
+        """Return the positions of the draws outside *fold*, of all draws if it is None.
+
+        Raises:
+            ValueError: The draws have no folds.
+        """
+        if fold is None:
+            return np.arange(len(self.matrix))
+        if self.fold is None:
+            raise ValueError(NO_FOLDS)
+        return np.flatnonzero(self.fold != fold)
+
+    def arm_rows(self, rows: NDArray[np.intp]) -> ArmRows:
+        """Return the draws at the positions *rows*, whatever arm was drawn."""
+        return ArmRows(
+            self.matrix[rows],
+            self.treatments.account_id[rows],
+            self.treatments.arm[rows],
+            self.treatments.outcomes[self.outcome][rows],
+            len(self.treatments.actions),
+        )
 
     def units(self, prior: Prior, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the units of *prior*'s scale at the positions *rows*."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from training.heads.uplift.conflict import widened
-from training.heads.uplift.draws import Draws
+from training.heads.uplift.draws import NO_FOLDS, Draws
 from training.heads.uplift.fit import Fit
+from training.heads.uplift.grown import grow
 from training.heads.uplift.head import UpliftHead, raw_effects
-from training.heads.uplift.learners import Bag, LearnerName, learn
+from training.heads.uplift.learners import Bag, LearnerName
 from training.heads.uplift.shrinkage import (
     Average,
     Prior,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.heads.uplift.settings import UpliftSettings
+    from training.heads.uplift.shrinkage import Slope
 
 __all__ = [
     "MIN_DRAWS_FOR_TREES",
@@ -35,7 +37,6 @@ __all__ = [
     "Draws",
     "Fit",
     "HeadLearner",
-    "action_seed",
     "fit_head",
     "fit_heads",
     "has_trees",
@@ -72,10 +73,10 @@ def fit_head(
     seed: int,
     difference: NDArray[np.float64] | None = None,
 ) -> Fit:
-    """Return the head of one action by *learner*, shrunk to *prior*.
+    """Return the head of one action by *learner*, shrunk to *prior*; see `fit_heads` for several.
 
     Args:
-        learner: Which learner grows the trees; one that can be exported, or `none` for the average alone.
+        learner: Which learner grows the trees, or `none` for the average alone.
         draws: All draws.
         action: 0 to K - 1.
         prior: Believed effect.
@@ -83,38 +84,8 @@ def fit_head(
         seed: Seed of resampling, folds and LightGBM.
         difference: Shape (n,), what `out_of_fold` gave with the same arguments; found anew if None.
     """
-    rows, positions = draws.effect_rows(action)
-    name, treated = draws.treatments.actions[action], int(rows.treated.sum())
-    measured = measure(draws, action, prior)
-    if measured is None:
-        head = UpliftHead.from_prior(name, draws.outcome, prior)
-        return Fit(head, len(positions), treated, None, 0.0, None)
-    unit, pseudo = draws.units(prior, positions), rows.pseudo_effect()
-    average, weight = posterior(prior, measured)
-    slope = None
-    bags: tuple[Bag, ...] = ()
-    raw_average = used = 0.0
-    if learner != "none" and has_trees(draws, action):
-        if difference is None:
-            difference = out_of_fold(learner, draws, action, prior, settings=settings, seed=seed)
-        slope = held_out_slope(pseudo, difference, rows.overlap, rows.account_id)
-        used = slope.shrunk
-        if used:
-            bags = tuple(bag for bag in learn(learner, rows, settings, seed=seed) if isinstance(bag, Bag))
-            raw_average = float(raw_effects(bags, rows.matrix)[0].sum() / unit.sum())
-    head = UpliftHead(
-        name,
-        draws.outcome,
-        learner if bags else "none",
-        bags,
-        prior,
-        average.mean,
-        float(np.hypot(average.sd, _apart(prior, average, rows.expected[:, :, 0].mean(axis=0)))),
-        raw_average,
-        used,
-        average.sd,
-    )
-    return Fit(head, len(positions), treated, measured, weight, slope, average)
+    known = {} if difference is None else {action: difference}
+    return _fitted(learner, draws, {action: prior}, known, settings, seed)[action]
 
 
 def fit_heads(
@@ -136,24 +107,70 @@ def fit_heads(
         draws: All draws.
         priors: Declared effects.
         settings: Sizes.
-        seed: Seed; every action has one of its own, see `action_seed`.
+        seed: Of `fit_head`.
         differences: By action, what `out_of_fold` gave with the same arguments; found anew where it is absent.
     """
     names = draws.treatments.actions
     used = widened(priors, {name: measure(draws, at, priors[name]) for at, name in enumerate(names)})
-    fits = []
-    for action, name in enumerate(names):
-        fit = fit_head(
-            learner, draws, action, used[name],
-            settings=settings, seed=action_seed(seed, action), difference=(differences or {}).get(action),
-        )  # fmt: skip
-        fits.append(replace(fit, declared=priors[name]) if used[name] != priors[name] else fit)
-    return tuple(fits)
+    believed = {action: used[name] for action, name in enumerate(names)}
+    fits = _fitted(learner, draws, believed, differences or {}, settings, seed)
+    return tuple(
+        replace(fits[action], declared=priors[name]) if used[name] != priors[name] else fits[action]
+        for action, name in enumerate(names)
+    )
 
 
-def action_seed(seed: int, action: int) -> int:
-    """Return the seed of one action's trees."""
-    return seed + 1000 * action
+def _fitted(
+    learner: HeadLearner,
+    draws: Draws,
+    priors: Mapping[int, Prior],
+    differences: Mapping[int, NDArray[np.float64]],
+    settings: UpliftSettings,
+    seed: int,
+) -> dict[int, Fit]:
+    """Return the heads of the actions that *priors* names."""
+    slopes: dict[int, Slope] = {}
+    bags: dict[int, tuple[Bag, ...]] = {}
+    if learner != "none":
+        wanted = [action for action in priors if has_trees(draws, action)]
+        missing = {action: priors[action] for action in wanted if action not in differences}
+        told = dict(differences) | out_of_fold(learner, draws, missing, settings=settings, seed=seed)
+        for action in wanted:
+            rows, _ = draws.effect_rows(action)
+            slopes[action] = held_out_slope(rows.pseudo_effect(), told[action], rows.overlap, rows.account_id)
+        believed = [action for action in wanted if slopes[action].shrunk]
+        bags = grow(learner, draws, believed, settings=settings, seed=seed)
+    return {
+        action: _headed(learner, draws, action, prior, slopes.get(action), bags.get(action, ()))
+        for action, prior in priors.items()
+    }
+
+
+def _headed(
+    learner: HeadLearner, draws: Draws, action: int, prior: Prior, slope: Slope | None, bags: tuple[Bag, ...]
+) -> Fit:
+    """Return the head of one action with *bags*, which count by *slope*."""
+    rows, positions = draws.effect_rows(action)
+    name, treated = draws.treatments.actions[action], int(rows.treated.sum())
+    measured = measure(draws, action, prior)
+    if measured is None:
+        head = UpliftHead.from_prior(name, draws.outcome, prior)
+        return Fit(head, len(positions), treated, None, 0.0, None)
+    unit = draws.units(prior, positions)
+    average, weight = posterior(prior, measured)
+    head = UpliftHead(
+        name,
+        draws.outcome,
+        learner if bags else "none",
+        bags,
+        prior,
+        average.mean,
+        float(np.hypot(average.sd, _apart(prior, average, rows.expected[:, :, 0].mean(axis=0)))),
+        float(raw_effects(bags, rows.matrix)[0].sum() / unit.sum()) if bags else 0.0,
+        slope.shrunk if slope else 0.0,
+        average.sd,
+    )
+    return Fit(head, len(positions), treated, measured, weight, slope, average)
 
 
 def measure(draws: Draws, action: int, prior: Prior) -> Average | None:
@@ -173,15 +190,14 @@ def has_trees(draws: Draws, action: int) -> bool:
 
 
 def out_of_fold(
-    learner: LearnerName, draws: Draws, action: int, prior: Prior, *, settings: UpliftSettings, seed: int
-) -> NDArray[np.float64]:
-    """Return what trees that know nothing of the draw's fold say of it beyond the average, shape (n,).
+    learner: LearnerName, draws: Draws, priors: Mapping[int, Prior], *, settings: UpliftSettings, seed: int
+) -> dict[int, NDArray[np.float64]]:
+    """Return by action what trees that know nothing of the draw's fold say of it beyond the average, shape (n,) each.
 
     Args:
         learner: Which learner grows the trees.
-        draws: n of them are between *action* and nothing.
-        action: 0 to K - 1.
-        prior: Says what the average is relative to.
+        draws: n of them are between the action and nothing.
+        priors: By action (0 to K - 1), what its average is relative to.
         settings: Sizes.
         seed: Seed of resampling and LightGBM.
 
@@ -189,21 +205,22 @@ def out_of_fold(
         ValueError: The draws have no folds.
     """
     smaller = settings.with_bags(min(_BELIEF_BAGS, settings.bags))
-    rows, positions = draws.effect_rows(action)
     if draws.fold is None:
-        raise ValueError("these draws have no folds: make them by `Draws.cross_fitted`")
-    unit = draws.units(prior, positions)
-    fold = draws.fold[positions]
-    difference = np.empty(len(rows.outcome))
-    for number in np.unique(fold):
-        inside, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        bags = learn(
-            learner, draws.effect_rows_without(action, int(number)), smaller, seed=seed + int(number)
+        raise ValueError(NO_FOLDS)
+    rows = {action: draws.effect_rows(action) for action in priors}
+    found = {action: np.empty(len(positions)) for action, (_, positions) in rows.items()}
+    for number in np.unique(draws.fold):
+        bags = grow(
+            learner, draws, list(priors), settings=smaller, seed=seed + int(number), without=int(number)
         )
-        raw = np.mean([bag.effect(rows.matrix) for bag in bags], axis=0)
-        average = raw[others].sum() / unit[others].sum()
-        difference[inside] = raw[inside] - average * unit[inside]
-    return difference
+        for action, prior in priors.items():
+            matrix, positions = rows[action][0].matrix, rows[action][1]
+            fold, unit = draws.fold[positions], draws.units(prior, positions)
+            inside, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+            raw = np.mean([bag.effect(matrix) for bag in bags[action]], axis=0)
+            average = raw[others].sum() / unit[others].sum()
+            found[action][inside] = raw[inside] - average * unit[inside]
+    return found
 
 
 def _apart(prior: Prior, average: Average, baseline: NDArray[np.float64]) -> float:

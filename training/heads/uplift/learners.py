@@ -1,15 +1,16 @@
 """Learners of uplift on LightGBM with logged propensities: S, T, X and doubly robust.
 
-Each takes a weighted resample of the draws between one action and nothing, and gives a bag: trees whose sum is the
-effect of x alone, as a graph needs them. The S-learner's trees ask for the treatment, so a second booster retells it.
-S errs towards no effect at all, the others by the noise of what they regress. Where effects are faint beside that
-noise, as those of mails and offers mostly are, the first is the smaller error: S is what ships by default.
+Each gives bags: trees whose sum is the effect of x alone, as a graph needs them. T, X and DR take a weighted resample
+of the draws between one action and nothing and are here; S takes the draws of all actions, too, and is in `single`.
+S errs towards no effect at all and towards what actions have in common, the others by the noise of what they regress.
+Where effects are faint beside that noise, as those of mails and offers mostly are, the first is the smaller error: S is
+what ships by default.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -24,17 +25,12 @@ if TYPE_CHECKING:
     from training.heads.uplift.settings import UpliftSettings
 
 LearnerName: TypeAlias = Literal["s", "dr", "x", "t"]
+PerAction: TypeAlias = Literal["dr", "x", "t"]
+"""Learners that take the draws between one action and nothing."""
 LEARNERS: tuple[LearnerName, ...] = get_args(LearnerName)
 EXPORTABLE: tuple[LearnerName, ...] = LEARNERS
 DEFAULT: LearnerName = "s"
 """What ships unless held-out draws say that another one is surely better."""
-
-
-class Effect(Protocol):
-    """Gives the effect of an action on each row."""
-
-    def effect(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the effect on each row of *matrix*, shape (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +49,6 @@ class Bag:
         """Return the effect on each row of *matrix*, shape (n,)."""
         plus = predicted(self.plus, matrix)
         return plus if self.minus is None else plus - predicted(self.minus, matrix)
-
-
-@dataclass(frozen=True, slots=True)
-class TreatmentAsFeature:
-    """The effect as one booster asked twice, with the treatment as its last column: the S-learner."""
-
-    booster: lgb.Booster
-
-    def effect(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the effect on each row of *matrix*, shape (n,)."""
-        taken, held = (np.column_stack([matrix, np.full(len(matrix), value)]) for value in (1.0, 0.0))
-        return predicted(self.booster, taken) - predicted(self.booster, held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +128,7 @@ class Resample:
     seed: int
 
 
-def learn(name: LearnerName, rows: EffectRows, settings: UpliftSettings, *, seed: int) -> tuple[Effect, ...]:
+def learn(name: PerAction, rows: EffectRows, settings: UpliftSettings, *, seed: int) -> tuple[Bag, ...]:
     """Return `settings.bags` bags of the learner *name*, each fitted to a bootstrap sample of the accounts."""
     _, of_row = np.unique(rows.account_id.astype(str), return_inverse=True)
     accounts = int(of_row.max()) + 1
@@ -160,7 +144,7 @@ def learn(name: LearnerName, rows: EffectRows, settings: UpliftSettings, *, seed
     return tuple(bags)
 
 
-def _doubly_robust(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Effect:
+def _doubly_robust(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Bag:
     """Regress the pseudo-effect on the features (Kennedy, 2020), draws weighted by what they tell."""
     return Bag(
         _effect_booster(
@@ -173,7 +157,7 @@ def _doubly_robust(rows: EffectRows, sample: Resample, settings: UpliftSettings)
     )
 
 
-def _cross(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Effect:
+def _cross(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Bag:
     """Regress imputed effects on the features: the X-learner (Künzel et al., 2019), its two parts in one regression.
 
     A treated draw's effect is imputed as `y - mu0`, another's as `mu1 - y`. Künzel weighs the model of the treated by
@@ -194,7 +178,7 @@ def _cross(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Effe
     )
 
 
-def _two(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Effect:
+def _two(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Bag:
     """Model either arm's outcome by itself: the T-learner."""
     arms = []
     for arm in (True, False):
@@ -208,26 +192,7 @@ def _two(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Effect
     return Bag(arms[0], arms[1])
 
 
-def _single(rows: EffectRows, sample: Resample, settings: UpliftSettings) -> Effect:
-    """Model the outcome with the treatment as a feature: the S-learner, its effect told again by trees of x alone."""
-    columns = np.column_stack([rows.matrix, rows.treated.astype(np.float64)])[sample.rows]
-    single = TreatmentAsFeature(
-        boosted(
-            columns,
-            rows.outcome[sample.rows],
-            settings.single_parameters(len(columns), sample.seed),
-            trees=settings.single_trees,
-            weight=sample.weight,
-        )
-    )
-    inside = rows.matrix[sample.rows]
-    params = settings.retelling_parameters(len(inside), sample.seed)
-    told = single.effect(inside)
-    return Bag(boosted(inside, told, params, trees=settings.retold_trees, weight=sample.weight))
-
-
-_LEARNERS: dict[LearnerName, Callable[[EffectRows, Resample, UpliftSettings], Effect]] = {
-    "s": _single,
+_LEARNERS: dict[PerAction, Callable[[EffectRows, Resample, UpliftSettings], Bag]] = {
     "dr": _doubly_robust,
     "x": _cross,
     "t": _two,

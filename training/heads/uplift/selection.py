@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.evaluation.bootstrap import AccountBootstrap, Estimate
-from training.heads.uplift.fitting import action_seed, has_trees, measure, out_of_fold
+from training.heads.uplift.fitting import has_trees, measure, out_of_fold
 from training.heads.uplift.learners import DEFAULT, LearnerName
 from training.heads.uplift.shrinkage import held_out_slope, posterior
 
@@ -127,26 +127,26 @@ def choose_learner(
         seed: Seed of trees and of the resampling.
     """
     gained: dict[LearnerName, list[NDArray[np.float64]]] = {name: [] for name in learners}
-    differences: dict[LearnerName, dict[int, NDArray[np.float64]]] = {name: {} for name in learners}
+    default = DEFAULT if DEFAULT in gained else learners[0]
+    judged = {
+        action: priors[name]
+        for action, name in enumerate(draws.treatments.actions)
+        if has_trees(draws, action)
+    }
+    if draws.fold is None or not judged:
+        return Choice(default, False, {}, {}, {})
+    differences = {name: out_of_fold(name, draws, judged, settings=settings, seed=seed) for name in learners}
     weights, accounts = [], []
-    for action, action_name in enumerate(draws.treatments.actions):
-        if draws.fold is None or not has_trees(draws, action):
-            continue
-        prior = priors[action_name]
+    for action, prior in judged.items():
         rows, positions = draws.effect_rows(action)
         average, _ = posterior(prior, measure(draws, action, prior))
         alone = average.mean * draws.units(prior, positions)
         weights.append(rows.overlap)
         accounts.append(rows.account_id)
+        pseudo = rows.pseudo_effect()
         for name in learners:
-            told = out_of_fold(name, draws, action, prior, settings=settings, seed=action_seed(seed, action))
-            differences[name][action] = told
-            effect = alone + _believed(rows, told, draws.fold[positions])
-            pseudo = rows.pseudo_effect()
+            effect = alone + _believed(rows, differences[name][action], draws.fold[positions])
             gained[name].append((pseudo - alone) ** 2 - (pseudo - effect) ** 2)
-    default = DEFAULT if DEFAULT in gained else learners[0]
-    if not weights:
-        return Choice(default, False, {}, {}, {})
     weight = np.concatenate(weights)
     bootstrap = AccountBootstrap(np.concatenate(accounts), samples=samples, seed=seed)
     gain = {name: np.concatenate(parts) for name, parts in gained.items()}

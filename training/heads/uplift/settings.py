@@ -19,8 +19,9 @@ class UpliftSettings:
         learning_rate: Of the boosting.
         lambda_l2: Penalty on leaf values, in rows.
         feature_fraction: Share of the features that each tree may use.
-        single_feature_fraction: The same where the treatment is one of the features, which a tree must get to see.
-        single_trees: Trees where the treatment is one of the features.
+        single_feature_fraction: The same where the arm is among the features, which a tree must get to see.
+        single_trees: Trees of a model of one action's draws that has the arm among its features.
+        shared_trees: The same of the model that all actions share, which has more to tell apart.
         retold_trees: Trees that tell again what those say of an effect, without the treatment among the features.
         folds: Folds of accounts for outcome models that never see the account that they are asked about.
         repeats: Times that the folds are drawn anew; bags take turns, so that their spread holds this chance too.
@@ -38,6 +39,7 @@ class UpliftSettings:
     feature_fraction: float = 0.2
     single_feature_fraction: float = 0.5
     single_trees: int = 150
+    shared_trees: int = 250
     retold_trees: int = 30
     folds: int = 3
     repeats: int = 2
@@ -64,7 +66,7 @@ class UpliftSettings:
         }
 
     def single_parameters(self, rows: int, seed: int) -> dict[str, Any]:
-        """Return LightGBM parameters of an outcome model of *rows* rows that has the treatment among its features."""
+        """Return LightGBM parameters of an outcome model of *rows* rows that has the arm among its features."""
         return self.effect_parameters(rows, seed) | {"feature_fraction": self.single_feature_fraction}
 
     def retelling_parameters(self, rows: int, seed: int) -> dict[str, Any]:

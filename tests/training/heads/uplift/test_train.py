@@ -8,32 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.training.uplift_world import draws, effects
+from tests.training.uplift_world import FRESH, SMALL, draws, effects
 from training.evaluation.bootstrap import Estimate
 from training.export.trees import read_trees
 from training.heads.uplift.fitting import RELATIVE_VARIATION, Draws, fit_head, fit_heads, out_of_fold
+from training.heads.uplift.grown import grow
 from training.heads.uplift.head import UpliftHead, raw_effects
-from training.heads.uplift.learners import LEARNERS, TreatmentAsFeature, learn
+from training.heads.uplift.learners import LEARNERS, learn
 from training.heads.uplift.nuisance import account_folds, cross_fitted_outcomes
-from training.heads.uplift.regression import boosted
 from training.heads.uplift.selection import choose_learner, preferred, split_later
-from training.heads.uplift.settings import UpliftSettings
 from training.heads.uplift.shrinkage import Prior
 from training.heads.uplift.train import train_uplift
 
-SMALL = UpliftSettings(
-    bags=3, trees=25, rows_per_leaf=100, learning_rate=0.1, folds=2, repeats=1, nuisance_trees=25
-)
 WIDE = Prior(0.0, 0.5)
 PRIORS = {("call", "retained"): WIDE, ("offer", "retained"): WIDE, ("poem", "retained"): Prior(0.04, 0.01)}
-FRESH = np.random.default_rng(77).normal(size=(3_000, 4))
-
-
-@pytest.fixture(scope="module")
-def prepared():
-    """Four thousand draws with cross-fitted outcomes, and the true effects."""
-    logged, matrix, true, _ = draws(4_000)
-    return Draws.cross_fitted(logged, matrix, "retained", None, settings=SMALL, seed=1), true
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +62,7 @@ def test_pseudo_effects_are_unbiased_though_chances_and_outcomes_go_together(pre
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_learner_finds_who_is_helped(prepared, name):
     """On new accounts, estimated and true effect of the action that helps some go together."""
-    bags = learn(name, prepared[0].effect_rows(0)[0], SMALL, seed=3)
+    bags = grow(name, prepared[0], [0], settings=SMALL, seed=3)[0]
     estimate = np.mean([bag.effect(FRESH) for bag in bags], axis=0)
     assert np.corrcoef(estimate, effects(FRESH)[:, 0])[0, 1] > 0.8
 
@@ -230,7 +218,7 @@ def test_the_default_ships_unless_another_is_surely_better():
     """On draws that say little the default ships; the report says what each learner gained over it."""
     logged, matrix, _, _ = draws(1_500, size=0.0)
     _, report = train_uplift(
-        logged, matrix, priors=PRIORS, outcomes=("retained",), samples=40, settings=SMALL, seed=1
+        logged, matrix, priors=PRIORS, outcomes=("retained",), samples=300, settings=SMALL, seed=1
     )
     choice = report["outcomes"]["retained"]["choice"]
     assert choice["learner"] == "s"
@@ -277,7 +265,7 @@ def test_the_choice_is_made_without_the_draws_that_judge():
 def test_what_trees_say_out_of_fold_serves_the_choice_and_the_head(prepared):
     """A head that is given the differences is the one that finds them itself."""
     known, _ = prepared
-    told = out_of_fold("t", known, 0, WIDE, settings=SMALL, seed=1)
+    told = out_of_fold("t", known, {0: WIDE}, settings=SMALL, seed=1)[0]
     one, other = (
         fit_head("t", known, 0, WIDE, settings=SMALL, seed=1, difference=given) for given in (None, told)
     )
@@ -327,26 +315,3 @@ def test_intervals_hold_the_effects_of_single_accounts_that_vary_as_assumed():
         mean, error = head.effects(matrix, churn)
         held.append(np.mean(np.abs(mean - true) <= 1.645 * error))
     assert 0.87 < np.mean(held) < 0.97
-
-
-def test_retelling_keeps_what_the_single_model_says(prepared):
-    """Trees without the treatment follow those that have it, on accounts that neither has seen."""
-    rows, _ = prepared[0].effect_rows(0)
-    columns = np.column_stack([rows.matrix, rows.treated.astype(float)])
-    parameters = SMALL.single_parameters(len(columns), 4)
-    single = TreatmentAsFeature(boosted(columns, rows.outcome, parameters, trees=SMALL.single_trees))
-    told = single.effect(rows.matrix)
-    again = boosted(rows.matrix, told, SMALL.retelling_parameters(len(told), 4), trees=SMALL.retold_trees)
-    wanted = single.effect(FRESH)
-    assert np.corrcoef(again.predict(FRESH), wanted)[0, 1] > 0.95
-    assert again.predict(FRESH).std() > 0.8 * wanted.std()
-
-
-def test_every_bag_draws_the_accounts_anew(prepared):
-    """Bags differ from one another, and as many as are asked for are grown."""
-    rows, _ = prepared[0].effect_rows(0)
-    bags = learn("s", rows, SMALL.with_bags(3), seed=3)
-    told = [bag.effect(FRESH) for bag in bags]
-    assert len(told) == 3
-    assert not np.array_equal(told[0], told[1])
-    assert not np.array_equal(told[1], told[2])
