@@ -11,7 +11,7 @@ from serving.bundle.manifest import Manifest
 from serving.bundle.store import find_bundle
 from serving.decisions.frame import DecisionFrame
 from serving.ledger.replay import Difference
-from serving.scoring.engine import PROBABILITY_DIGITS
+from serving.scoring.score import PROBABILITY_DIGITS
 
 
 def score_again(frame: DecisionFrame) -> list[Difference]:

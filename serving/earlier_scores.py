@@ -15,7 +15,7 @@ from serving.errors import StoreUnavailable
 from serving.scoring.trend import LONGEST_DAYS, TREND_DAYS, EarlierScore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from serving.features.client import StoreLink
 
@@ -38,9 +38,7 @@ class EarlierScores:
             StoreUnavailable: The store did not answer in time.
         """
         key = _key(account_id)
-        reply = await self._link.call([b"GET", key], deadline_seconds, key)
-        if isinstance(reply, hiredis.ReplyError):
-            raise StoreUnavailable.refused("", reply)
+        reply = await self._answer([b"GET", key], key, deadline_seconds)
         return EarlierScore.from_bytes(reply) if isinstance(reply, bytes) else None
 
     async def bring(self, scores: Iterable[tuple[str, EarlierScore]], deadline_seconds: float) -> int:
@@ -52,18 +50,26 @@ class EarlierScores:
         count = 0
         left = iter(scores)
         while some := list(itertools.islice(left, AT_ONCE)):
-            replies = await asyncio.gather(
+            await asyncio.gather(
                 *(self._set(_key(account_id), earlier, deadline_seconds) for account_id, earlier in some)
             )
-            for reply in replies:
-                if isinstance(reply, hiredis.ReplyError):
-                    raise StoreUnavailable.refused("", reply)
             count += len(some)
         return count
 
-    async def _set(self, key: bytes, earlier: EarlierScore, deadline_seconds: float) -> object:
+    async def _set(self, key: bytes, earlier: EarlierScore, deadline_seconds: float) -> None:
         words = [b"SET", key, earlier.to_bytes(), b"EX", str(KEPT_SECONDS).encode()]
-        return await self._link.call(words, deadline_seconds, key)
+        await self._answer(words, key, deadline_seconds)
+
+    async def _answer(self, words: Sequence[bytes], key: bytes, deadline_seconds: float) -> object:
+        """Return the server's reply.
+
+        Raises:
+            StoreUnavailable: It did not answer in time, or refuses.
+        """
+        reply = await self._link.call(words, deadline_seconds, key)
+        if isinstance(reply, hiredis.ReplyError):
+            raise StoreUnavailable.refused("", reply)
+        return reply
 
     async def close(self) -> None:
         """Close the connections."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.bundle.loader import Bundle, Outputs
-    from serving.features.rows import FeatureRows
     from serving.scoring.evidence import EvidenceStatus
     from serving.scoring.result import AccountScore
     from serving.state import ServingState
@@ -38,8 +37,9 @@ PART_ACCOUNTS = 200
 FIRST_ACCOUNTS = 100
 """The same of its first part: it is there sooner, so that graph and event loop have work sooner."""
 
-PARTS_AHEAD = 2
-"""Parts of one request that are read at the same time, so that the store does not wait for us."""
+PARTS_AHEAD = 3
+"""Parts of one request that are under way at the same time: all of 500 accounts, so that the store, which takes as
+long as the event loop does, never waits for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +116,14 @@ async def write_scores(state: ServingState, account_ids: Sequence[str]) -> Writt
             if outputs is None
             else write(asked, outputs, state.bundle, now, state.clock.label)
         )
-        scores.extend(written.pieces)
+        if written.pieces:
+            if not scores:
+                written.pieces[0] = written.pieces[0][1:]  # no comma stands before the first
+            scores.append(b"".join(written.pieces))  # at once, while they are in the processor's cache
         unknown.extend(map(UnknownAccount, written.unknown))
         return written.statuses
 
     await _by_parts(state, account_ids, tell)
-    if scores:
-        scores[0] = scores[0][1:]  # no comma stands before the first
     return WrittenScores([b"[", *scores, b"]"], unknown)
 
 
@@ -139,27 +140,26 @@ async def _by_parts(
         StoreUnavailable: The store did not answer in time.
     """
     parts = _parts(account_ids)
+
+    def begin(count: int) -> list[asyncio.Task[_Part]]:
+        return [
+            asyncio.create_task(_ask_part(state, part, intervals=intervals))
+            for part in itertools.islice(parts, count)
+        ]
+
     async with state.bulk_limit:
-        readings = deque(
-            asyncio.create_task(read_features(state, part)) for part in itertools.islice(parts, PARTS_AHEAD)
-        )
-        graph: deque[_Part] = deque()
+        under_way = deque(begin(PARTS_AHEAD))
         try:
-            while readings or graph:
-                if readings:
-                    rows = await readings[0]
-                    readings.popleft()
-                    readings.extend(
-                        asyncio.create_task(read_features(state, part)) for part in itertools.islice(parts, 1)
-                    )
-                    graph.append(_begin_part(state, rows, intervals))
-                if len(graph) > 1 or not readings:
-                    await _finish_part(state, graph.popleft(), tell)
+            while under_way:
+                part = await under_way[0]
+                under_way.popleft()
+                under_way.extend(begin(1))
+                _tell_part(state, part, tell)
                 await asyncio.sleep(0)  # what is already there is awaited without letting others go
         finally:
-            for reading in readings:
-                reading.cancel()
-            await asyncio.gather(*readings, return_exceptions=True)
+            for one in under_way:
+                one.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
 
 def _parts(account_ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -173,23 +173,23 @@ def _parts(account_ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of a request that is in the graph: what it was asked, when, and what it and its seconds will be."""
+    """A part of a request that has been through the graph: what was asked, when, what it said, and how long it took."""
 
     asked: Asked
     now: dt.datetime
-    outputs: asyncio.Future[tuple[Outputs, float]] | None
+    outputs: Outputs | None
+    seconds: float
 
 
-def _begin_part(state: ServingState, rows: FeatureRows, intervals: bool) -> _Part:
-    asked = Asked.of(rows)
-    outputs = (
-        asyncio.get_running_loop().run_in_executor(
-            state.threads, _timed_run, state.bundle, asked.matrix, intervals
-        )
-        if asked.known
-        else None
+async def _ask_part(state: ServingState, account_ids: Sequence[str], *, intervals: bool) -> _Part:
+    asked = Asked.of(await read_features(state, account_ids))
+    now = state.clock.now()
+    if not asked.known:
+        return _Part(asked, now, None, 0.0)
+    outputs, seconds = await asyncio.get_running_loop().run_in_executor(
+        state.threads, _timed_run, state.bundle, asked.matrix, intervals
     )
-    return _Part(asked, state.clock.now(), outputs)
+    return _Part(asked, now, outputs, seconds)
 
 
 def _timed_run(bundle: Bundle, matrix: NDArray[np.float64], intervals: bool) -> tuple[Outputs, float]:
@@ -198,14 +198,11 @@ def _timed_run(bundle: Bundle, matrix: NDArray[np.float64], intervals: bool) -> 
     return outputs, time.perf_counter() - started
 
 
-async def _finish_part(state: ServingState, part: _Part, tell: _Tell) -> None:
-    if part.outputs is None:
-        statuses = tell(part.asked, None, part.now)
-    else:
-        outputs, seconds = await part.outputs
-        started = time.perf_counter()
-        statuses = tell(part.asked, outputs, part.now)
-        metrics.MODEL_SECONDS.observe(seconds + time.perf_counter() - started)
+def _tell_part(state: ServingState, part: _Part, tell: _Tell) -> None:
+    started = time.perf_counter()
+    statuses = tell(part.asked, part.outputs, part.now)
+    if part.outputs is not None:
+        metrics.MODEL_SECONDS.observe(part.seconds + time.perf_counter() - started)
     count_scores(state, part.asked.rows, statuses, part.now.timestamp())
 
 

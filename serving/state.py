@@ -21,6 +21,7 @@ import structlog
 from serving import answers, metrics
 from serving.actions.capped import AppliedCaps
 from serving.actions.worker import OutboxWorker, make_worker
+from serving.allocator import keep_freed_memory
 from serving.bundle.loader import Bundle, load_bundle
 from serving.bundle.store import MODEL_NAME, find_bundle, has_champion
 from serving.caps.keeper import CapKeeper
@@ -196,6 +197,7 @@ class ServingState:
         Raises:
             ServingError: The store holds something else than the contract says, or the ledger other tables.
         """
+        keep_freed_memory()
         self.bundle.warm_up()
         try:
             await self.ledger.open()

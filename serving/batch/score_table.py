@@ -139,7 +139,7 @@ def score_table(
             line |= outlook_values(bundle.manifest, score, frame.features, decision, catalogue.currency)
             line |= driver_values(driver_of(score, bundle, rows, index))
         if earlier is not None:
-            line[TREND_COLUMN] = change_of(score, bundle.manifest.score_horizon_days, earlier)
+            line[TREND_COLUMN] = change_of(score, bundle.manifest.score_horizon, earlier)
         lines.append(line)
     schema = score_table_schema(
         bundle.manifest, intervals=intervals, outlook=outlook, trend=earlier is not None

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from serving.batch.feature_table import feature_rows
-from serving.scoring.engine import PROBABILITY_DIGITS, scoring_tables
-from serving.scoring.trend import TREND_DAYS
+from serving.scoring.engine import scoring_tables
+from serving.scoring.score import PROBABILITY_DIGITS
+from serving.scoring.trend import TREND_DAYS, risen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,15 +41,13 @@ def churn_probabilities(batches: Iterable[pa.RecordBatch], bundle: Bundle) -> di
     return found
 
 
-def change_of(score: AccountScore, horizon_days: int, earlier: Mapping[str, float]) -> float | None:
+def change_of(score: AccountScore, horizon: str, earlier: Mapping[str, float]) -> float | None:
     """Return by how much the probability of leaving has risen since *earlier*; None if it was not known then.
 
     Args:
         score: Of now.
-        horizon_days: The scored horizon.
+        horizon: Name of the scored horizon (`30d`).
         earlier: From `churn_probabilities`.
     """
     before = earlier.get(score.account_id)
-    if before is None:
-        return None
-    return round(score.churn_probability[f"{horizon_days}d"] - before, PROBABILITY_DIGITS)
+    return None if before is None else risen(score, horizon, before)

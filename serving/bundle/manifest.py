@@ -341,6 +341,11 @@ class Manifest(_Value):
         return self
 
     @property
+    def score_horizon(self) -> str:
+        """Name of the scored horizon in answers (`30d`)."""
+        return f"{self.score_horizon_days}d"
+
+    @property
     def content_hash(self) -> str:
         """`sha256:` and the digest of all but time and cost: equal for every repetition of a training."""
         content = self.model_dump(mode="json", exclude={"cost": True, "provenance": {"trained_at"}})

@@ -67,11 +67,7 @@ class CapKeeper:
         """
         if not self._caps:
             return CapsUsed({}, {})
-        wanted = {
-            use.key: use.cap
-            for action in self._actions
-            for use in self._uses.of(action, account_id, lane, cohort)
-        }
+        wanted = self._uses.counters(self._actions, account_id, lane, cohort)
         names = {recommendation(action.key, surface, account_id): action.key for action in self._actions}
         used, held = await self._store.usage(list(wanted.items()), list(names), now, self._deadline)
         return CapsUsed(used, {names[name]: reservation for name, reservation in held.items()})

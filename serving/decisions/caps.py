@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from serving.decisions.cover import CODE, Cover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from serving.decisions.catalogue import Action
     from serving.decisions.frame import DecisionFrame
@@ -179,6 +179,9 @@ class CapUses:
     def __init__(self, caps: Iterable[Cap]) -> None:
         self._caps = tuple(caps)
         self._of_actions: dict[tuple[int, Lane], tuple[Action, list[_CoveringCap]]] = {}
+        self._of_catalogues: dict[
+            tuple[int, Lane], tuple[Sequence[Action], list[tuple[_CoveringCap, Action]]]
+        ] = {}
 
     def of(
         self, action: Action, account_id: str, lane: Lane, cohort: Cohort | None = None
@@ -195,6 +198,24 @@ class CapUses:
             ValueError: A cap counts by groups of accounts, and *cohort* is not given.
         """
         return tuple([one.use(action, account_id, cohort) for one in self._covering(action, lane)])
+
+    def counters(
+        self, actions: Sequence[Action], account_id: str, lane: Lane, cohort: Cohort | None = None
+    ) -> dict[str, Cap]:
+        """Return the keys of all that `of` returns for one account and all *actions* of a catalogue, each with its cap.
+
+        Raises:
+            ValueError: A cap counts by groups of accounts, and *cohort* is not given.
+        """
+        known = self._of_catalogues.get((id(actions), lane))
+        if known is None or known[0] is not actions:
+            if len(self._of_catalogues) >= MOST_ACTIONS:
+                self._of_catalogues.clear()
+            covering = [(one, action) for action in actions for one in self._covering(action, lane)]
+            # Many actions are counted together: of those one is asked.
+            apart = {one.apart(action): (one, action) for one, action in covering}
+            known = self._of_catalogues[id(actions), lane] = (actions, list(apart.values()))
+        return {use.key: use.cap for use in [one.use(action, account_id, cohort) for one, action in known[1]]}
 
     def _covering(self, action: Action, lane: Lane) -> list[_CoveringCap]:
         known = self._of_actions.get((id(action), lane))
@@ -224,6 +245,12 @@ class _CoveringCap:
             self._of_company = Use(cap, cap.key(action, ""), self._amount)
         elif not cap.by_cohort:
             self._head = cap.key(action, "")  # the account comes last
+
+    def apart(self, action: Action) -> Hashable:
+        """Return the same for what is counted under one key, whatever the account."""
+        if self._of_company is not None:
+            return self._of_company.key
+        return self._head if self._head is not None else (id(self._cap), action.key)
 
     def use(self, action: Action, account_id: str, cohort: Cohort | None) -> Use:
         if self._of_company is not None:

@@ -24,7 +24,7 @@ class FrameMaker:
         contract = manifest.contract
         self._columns = [(feature.name, feature.dtype) for feature in contract.model_features]
         self._limits = np.array([view.limit_seconds for view in contract.views], dtype=np.float64)
-        self._score_horizon = f"{manifest.score_horizon_days}d"
+        self._score_horizon = manifest.score_horizon
         self._effects = () if manifest.effects is None else manifest.effects.columns
         self._effects_window = None if manifest.effects is None else manifest.effects.window_days
         self._classes = () if manifest.trajectory is None else manifest.trajectory.classes

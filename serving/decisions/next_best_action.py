@@ -10,7 +10,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from serving.decisions.arbitration import Draw, arbitrate, chances
 from serving.decisions.arms import NOTHING as NOTHING_DRAWN
@@ -39,6 +39,7 @@ NOTHING: dict[str, str] = {
     "arbitration": "Nothing now: what stands is kept back",
     "budget": "Nothing now: budgets are used up",
 }
+_STAGE_PLACES: Final = {stage: place for place, stage in enumerate(NOTHING)}
 
 
 def decide(frame: DecisionFrame, catalogue: Catalogue, policy: Policy) -> Decision:
@@ -126,7 +127,7 @@ def _with_alternative(refusal: Refusal, proposals: list[Proposal], policy: Polic
 
 def _why_nothing(refused: list[Refusal]) -> tuple[str, str]:
     """Return the commonest rule of the stage that the candidates came furthest to, and a sentence."""
-    furthest = max(refused, key=lambda refusal: list(NOTHING).index(refusal.stage)).stage
+    furthest = max([refusal.stage for refusal in refused], key=_STAGE_PLACES.__getitem__)
     here = [refusal for refusal in refused if refusal.stage == furthest]
     rules = Counter(refusal.rule for refusal in here)
     rule = min(rules, key=lambda name: (-rules[name], name))

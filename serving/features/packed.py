@@ -9,50 +9,33 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from feature_repo.contract import HEAD_WORDS, MASK_BITS, NO_ROW_SECONDS, WORD_BYTES, row_field
-from serving.features.decode import NAN, Remembered, Reply
+from serving.features.decode import NAN, Reply
 from serving.features.errors import StoreFormatError
 from serving.features.rows import Contexts, ContextValue, FeatureRows
+from serving.features.texts import Texts, TextsTable
 from serving.features.values import NANOS, decode_stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from feature_repo.contract import FeatureContract, RowLayout
     from serving.features.decode import EncodingLike
 
-CRC_OF_ALL: Final = 0x2144DF1C
-"""CRC-32 of any bytes that end with the CRC-32 of what stands before it."""
-CRC_BYTES: Final = 4
 HEAD_BYTES: Final = HEAD_WORDS * WORD_BYTES
 REMEMBERED: Final = 4096
 _WORD: Final = np.dtype("<u8")
 _DOUBLE: Final = np.dtype("<f8")
 NOT_READABLE: Final = NO_ROW_SECONDS + 1
 """Stands for the seconds of an event time that is none; no row has them."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Texts:
-    """The strings of one view's row.
-
-    Attributes:
-        told: The strings, None where one is missing.
-        codes: The numbers of those that the matrix holds, NaN where there is none.
-        packed: The same as doubles.
-    """
-
-    told: tuple[str | None, ...]
-    codes: tuple[float, ...]
-    packed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +54,6 @@ class _Exact:
             return None
         found: int | float = values[number]
         return found != 0 if number in self.bools else found
-
-
-class TextsTable:
-    """Takes the strings at the end of one view's packed rows apart, and remembers what it found.
-
-    Attributes:
-        names: Names of the strings.
-        damaged: What stands for strings that are not what was written.
-    """
-
-    def __init__(self, layout: RowLayout, codes: Mapping[str, Mapping[str, float]]) -> None:
-        """Take the numbers of the known values of each string of the matrix."""
-        self.names = layout.texts
-        self._codes = [codes[name] for name in layout.texts[: layout.encoded]]
-        self._lengths = struct.Struct(f"<{len(layout.texts)}i")
-        self.damaged = self._texts([None] * len(layout.texts))
-        self.of = Remembered(self._decode, self.damaged, empty=self.damaged).__getitem__
-
-    def _decode(self, data: bytes) -> Texts:
-        at, told = self._lengths.size, list[str | None]()
-        if zlib.crc32(data) != CRC_OF_ALL or len(data) < at + CRC_BYTES:
-            return self.damaged
-        try:
-            for length in self._lengths.unpack_from(data):
-                told.append(None if length < 0 else data[at : at + length].decode())
-                at += max(0, length)
-        except UnicodeDecodeError:
-            return self.damaged
-        return self._texts(told) if at + CRC_BYTES == len(data) else self.damaged
-
-    def _texts(self, told: Sequence[str | None]) -> Texts:
-        coded = zip(told, self._codes, strict=False)
-        numbers = tuple([NAN if one is None else codes.get(one, NAN) for one, codes in coded])
-        return Texts(tuple(told), numbers, struct.pack(f"<{len(numbers)}d", *numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +77,7 @@ class PackedContexts(Contexts):
         exact: Where numbers stand.
         names: Names of each view's strings.
         texts: For each view with strings those of every account.
+        made: Contexts that were asked for, by place; a decision reads its account's twice.
     """
 
     accounts: int
@@ -136,12 +86,16 @@ class PackedContexts(Contexts):
     exact: Sequence[_Exact]
     names: Sequence[tuple[str, ...]]
     texts: Sequence[Sequence[Texts]]
+    made: dict[int, dict[str, ContextValue]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.accounts
 
     def of(self, place: int) -> dict[str, ContextValue]:
         """Return the context of the account at *place*."""
+        known = self.made.get(place)
+        if known is not None:
+            return known
         told: dict[str, ContextValue] = {}
         for names, texts in zip(self.names, self.texts, strict=True):
             told.update(zip(names, texts[place].told, strict=True))
@@ -155,6 +109,7 @@ class PackedContexts(Contexts):
                 for number, name in enumerate(one.names):
                     if missing[number // MASK_BITS] >> number % MASK_BITS & 1:
                         told[name] = None
+        self.made[place] = told
         return told
 
     def value(self, place: int, name: str) -> ContextValue:

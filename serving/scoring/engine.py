@@ -14,7 +14,7 @@ from serving.scoring.expansion import ExpansionLine, expansion_driver
 from serving.scoring.null_views import ExpectedViews
 from serving.scoring.outlook import outlooks
 from serving.scoring.result import AccountScore
-from serving.scoring.score import churn_risk_score, risk_tier
+from serving.scoring.score import PROBABILITY_DIGITS, churn_risk_score, risk_tier
 from serving.scoring.signals import Reasons, SignalTables, make_signal_tables, strongest_signals
 from serving.scoring.support import Support
 from serving.scoring.verification.compiled import Verification, verification_for
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from serving.scoring.sayings import Saying
 
 ACCOUNT_AGE_FEATURE = "account_age_days"
-PROBABILITY_DIGITS = 6
 LOG_ODDS_DIGITS = 9
 
 

@@ -179,7 +179,7 @@ class EvidenceScale:
         account_age_days: NDArray[np.float64] | None,
         unlike: NDArray[np.bool_] | None = None,
         matrix: NDArray[np.float64] | None = None,
-        failed: Sequence[int] | None = None,
+        failed: Sequence[int] | NDArray[np.int64] | None = None,
         clock: str | None,
     ) -> list[Evidence]:
         """Return the evidence of n accounts; see `weigh_evidence` for the arguments, here of n rows.
@@ -189,43 +189,45 @@ class EvidenceScale:
         """
         expected = None if matrix is None else self._expected
         n = len(as_of)
-        codes = [0] * n if expected is None or matrix is None else expected.codes(matrix)
 
-        def weighed(row: int) -> Evidence:
-            age = None if account_age_days is None else account_age_days.item(row)
-            odd = unlike is not None and unlike.item(row)
-            times = as_of[row].tolist()
-            code = 0 if failed is None else failed[row]
+        def weighed(row: int, null_code: int) -> Evidence:
             return self.weigh(
-                times,
+                as_of[row].tolist(),
                 now,
-                account_age_days=age,
-                unlike=odd,
-                null_code=codes[row],
-                failed_code=code,
+                account_age_days=None if account_age_days is None else account_age_days.item(row),
+                unlike=unlike is not None and unlike.item(row),
+                null_code=null_code,
+                failed_code=0 if failed is None else int(failed[row]),
                 clock=clock,
             )
 
         if n == 1:
-            return [weighed(0)]
-        times = np.ascontiguousarray(as_of)
-        kind = np.array(codes) * _NULL_VIEWS
+            null_code = 0 if expected is None or matrix is None else expected.code(matrix.item)
+            return [weighed(0, null_code)]
+        null_codes = (
+            np.zeros(n, dtype=np.int64) if expected is None or matrix is None else expected.codes(matrix)
+        )
+        kind = null_codes * _NULL_VIEWS
         if account_age_days is not None:
             kind += _NEW * (account_age_days < NEW_ACCOUNT_DAYS) + _AGELESS * np.isnan(account_age_days)
         if unlike is not None:
             kind += _UNLIKE * unlike
-        if failed is not None and any(failed):
-            kind += self._failed * np.array(failed)
+        if failed is not None:
+            kind += np.multiply(failed, self._failed)
         kinds: list[int] = kind.tolist()
+        times = np.ascontiguousarray(as_of)
         if n and (times == times[0]).all():
-            told = {kind: weighed(row) for kind, row in dict(zip(kinds, range(n), strict=True)).items()}
+            told = {
+                kind: weighed(row, null_codes.item(row))
+                for kind, row in dict(zip(kinds, range(n), strict=True)).items()
+            }
             return list(map(told.__getitem__, kinds))
         here: dict[tuple[bytes, int], Evidence] = {}
         found = []
         for row, key in enumerate(zip(map(bytes, times), kinds, strict=True)):  # most have the same
             evidence = here.get(key)
             if evidence is None:
-                evidence = here[key] = weighed(row)
+                evidence = here[key] = weighed(row, null_codes.item(row))
             found.append(evidence)
         return found
 

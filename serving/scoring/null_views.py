@@ -68,19 +68,17 @@ class ExpectedViews:
             spans=tuple((bit, columns[name][0], tuple(columns[name][1:])) for name, bit in bits.items()),
         )
 
-    def codes(self, matrix: NDArray[np.float64]) -> list[int]:
+    def codes(self, matrix: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return for each of n rows which expected views are null throughout: the sum of their bits, 0 if none is.
 
         Args:
             matrix: Float64, shape (n, model features), missing is NaN.
         """
-        if len(matrix) == 1:
-            return [self._code(matrix.item)]
         null = np.isnan(matrix if self.order is None else matrix[:, self.order])
-        found: list[int] = np.logical_and.reduceat(null, self.starts, axis=1).dot(self.bits).tolist()
+        found: NDArray[np.int64] = np.logical_and.reduceat(null, self.starts, axis=1).dot(self.bits)
         return found
 
-    def _code(self, item: Callable[[int], float]) -> int:
+    def code(self, item: Callable[[int], float]) -> int:
         """Return the code of one row whose numbers *item* gives; few are looked at, and no array is made."""
         code = 0
         for bit, first, others in self.spans:

@@ -34,7 +34,7 @@ def prospects(
         features: Of the account, by name.
         currency: ISO 4217 code of the account's MRR.
     """
-    horizon = f"{manifest.score_horizon_days}d"
+    horizon = manifest.score_horizon
     mrr = _number(features.get("mrr"))
     trajectory = _trajectory(manifest, score)
     churn = list(score.churn_probability.values())

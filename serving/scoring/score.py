@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from serving.bundle.manifest import TIER_TOP, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+PROBABILITY_DIGITS: Final = 6
+"""Decimals of every probability that is shown, and that changes, checks and policy go by."""
 
 
 def churn_risk_score(probability: float) -> int:

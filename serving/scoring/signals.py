@@ -186,9 +186,9 @@ def _of_one(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picked:
-    """The signals to show of n accounts, as arrays of shape (2n, shown) but for the last.
+    """The signals to show of n accounts, as arrays of shape (2, shown, n) but for the last.
 
-    Row i is what raises the risk of account i, row n + i what lowers it; the strongest comes first.
+    The first index is 0 for what raises the risk and 1 for what lowers it; of the second, the strongest comes first.
 
     Attributes:
         counted: Whether there is such a signal; what follows means nothing where there is none.
@@ -206,44 +206,49 @@ class Picked:
 def pick_signals(tables: SignalTables, contributions: NDArray[np.float32]) -> Picked:
     """Return which signals to show of several accounts; see `strongest_signals`."""
     n, n_features = contributions.shape
-    sums = _sums(tables, contributions)
-    rows = np.arange(2 * n)
-    left = np.concatenate([sums, -sums])
-    shown = min(SHOWN, sums.shape[1])
-    groups = np.empty((2 * n, shown), dtype=np.intp)
-    totals = np.empty((2 * n, shown), dtype=np.float64)
+    left = _sums_of_both_signs(tables, contributions)
+    flat, n_groups = left.reshape(-1), left.shape[2]
+    starts = np.arange(0, 2 * n * n_groups, n_groups).reshape(2, n)
+    shown = min(SHOWN, n_groups)
+    groups = np.empty((2, shown, n), dtype=np.intp)
+    totals = np.empty((2, shown, n), dtype=np.float64)
     for place in range(shown):  # the first of the largest, thrice: cheaper than sorting
-        best = left.argmax(axis=1)
-        groups[:, place], totals[:, place] = best, left[rows, best]
-        left[rows, best] = -np.inf
+        best = left.argmax(axis=2)
+        groups[:, place] = best
+        best += starts
+        totals[:, place] = flat.take(best)
+        flat[best] = -np.inf
     counted = totals >= np.float32(SMALLEST_CONTRIBUTION)
-    candidates = tables.padded_members[groups]
-    pushes = contributions.take(candidates + (rows % n * n_features)[:, None, None])
-    np.negative(pushes[n:], out=pushes[n:])
-    speakers = pushes.argmax(axis=2)
+    candidates = tables.padded_members.take(groups, axis=0)
+    pushes = contributions.take(candidates + np.arange(0, n * n_features, n_features)[:, None])
+    np.negative(pushes[1], out=pushes[1])
+    speakers = pushes.argmax(axis=3)
+    speakers += np.arange(0, candidates.size, candidates.shape[3]).reshape(groups.shape)
     # Of what was a float32, this rounds as `round` does: times 10,000 it is exact in a float64.
     signed: NDArray[np.float64] = totals.round(_DIGITS)
-    np.negative(signed[n:], out=signed[n:])
-    shown_sums = (signed * counted).sum(axis=1)
-    others = contributions.sum(axis=1, dtype=np.float64) - shown_sums[:n] - shown_sums[n:]
+    np.negative(signed[1], out=signed[1])
+    raised, lowered = (signed * counted).sum(axis=1)
+    others = contributions.sum(axis=1, dtype=np.float64) - raised - lowered
     return Picked(
         counted=counted,
-        columns=candidates[rows[:, None], np.arange(shown), speakers],
+        columns=candidates.reshape(-1).take(speakers),
         contributions=signed,
         others=others.round(_DIGITS) + 0.0,  # no zero has a sign
     )
 
 
-def _sums(tables: SignalTables, contributions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return contributions by signal; larger products would be shared out to threads, which costs more."""
-    if len(contributions) <= PRODUCT_ROWS:
-        return contributions @ tables.membership
-    return np.concatenate(
-        [
-            contributions[start : start + PRODUCT_ROWS] @ tables.membership
-            for start in range(0, len(contributions), PRODUCT_ROWS)
-        ]
-    )
+def _sums_of_both_signs(tables: SignalTables, contributions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return contributions by signal and the same with the other sign, shape (2, n, g).
+
+    They are summed by parts: larger products would be shared out to threads, which costs more.
+    """
+    n = len(contributions)
+    both = np.empty((2, n, tables.membership.shape[1]), dtype=np.float32)
+    for start in range(0, n, PRODUCT_ROWS):
+        part = slice(start, start + PRODUCT_ROWS)
+        np.matmul(contributions[part], tables.membership, out=both[0, part])
+    np.negative(both[0], out=both[1])
+    return both
 
 
 def _of_many(
@@ -255,11 +260,11 @@ def _of_many(
     """Return the signals of n accounts: picked for all at once, then told."""
     n = len(contributions)
     picked = pick_signals(tables, contributions)
-    row, place = picked.counted.nonzero()  # row by row, the strongest first
-    account, column = row % n, picked.columns[row, place]
+    side, account, place = picked.counted.swapaxes(1, 2).nonzero()  # one by one, the strongest first
+    column = picked.columns[side, place, account]
     cells = zip(
         account.tolist(), column.tolist(), matrix[account, column].tolist(),
-        picked.contributions[row, place].tolist(), strict=True,
+        picked.contributions[side, place, account].tolist(), strict=True,
     )  # fmt: skip
     sayings, texts, features = tables.sayings, tables.texts, tables.features
     signals = [  # as `_said`, without a call for each
@@ -275,7 +280,7 @@ def _of_many(
         )
         for account, column, value, total in cells
     ]
-    ends = picked.counted.sum(axis=1).cumsum().tolist()
+    ends = picked.counted.sum(axis=1).ravel().cumsum().tolist()
     told = [tuple(signals[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
     return list(map(Reasons, told[:n], told[n:], picked.others.tolist()))
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from serving.decisions.decision import utc_text
-from serving.scoring.engine import PROBABILITY_DIGITS, scoring_tables
-from serving.scoring.score import churn_risk_score
+from serving.scoring.engine import scoring_tables
+from serving.scoring.score import PROBABILITY_DIGITS, churn_risk_score
 
 if TYPE_CHECKING:
     from serving.bundle.loader import Bundle
@@ -75,20 +75,25 @@ def trend_of(
             "since": None,
             "reason": missing,
         }
-    probability = score.churn_probability[f"{bundle.manifest.score_horizon_days}d"]
+    horizon = bundle.manifest.score_horizon
     points = churn_risk_score(earlier.churn_probability)
     return {
         "churn_risk_score_change": score.churn_risk_score - points,
-        "churn_probability_change": round(probability - earlier.churn_probability, PROBABILITY_DIGITS),
+        "churn_probability_change": risen(score, horizon, earlier.churn_probability),
         "since": {
             "as_of": utc_text(earlier.as_of),
             "days": (now - earlier.as_of).days,
             "churn_risk_score": points,
             "churn_risk_tier": scoring_tables(bundle).tiers[points],
-            "churn_probability": {f"{bundle.manifest.score_horizon_days}d": earlier.churn_probability},
+            "churn_probability": {horizon: earlier.churn_probability},
         },
         "reason": None,
     }
+
+
+def risen(score: AccountScore, horizon: str, before: float) -> float:
+    """Return by how much the probability of leaving within *horizon* (`30d`) has risen since it was *before*."""
+    return round(score.churn_probability[horizon] - before, PROBABILITY_DIGITS)
 
 
 def _missing(score: AccountScore, earlier: EarlierScore | None, now: dt.datetime) -> dict[str, str] | None:

@@ -15,9 +15,10 @@ import orjson
 
 from serving.bundle.manifest import TIER_TOP
 from serving.features.rows import told
-from serving.scoring.engine import PROBABILITY_DIGITS, require_zone, scoring_tables, weigh
+from serving.scoring.engine import require_zone, scoring_tables, weigh
 from serving.scoring.expansion import UPSELL
 from serving.scoring.result import INLINE_METHOD
+from serving.scoring.score import PROBABILITY_DIGITS
 from serving.scoring.signals import SHOWN, Signal, pick_signals
 
 if TYPE_CHECKING:
@@ -71,12 +72,14 @@ class _Template:
         probabilities: Head and column of each probability, and what follows it.
         sayings: For each place of a signal, the raising ones first, by column what is said of a value; last what
             stands there if there is no such signal.
+        before_evidence: What stands between the signals and the evidence.
         ends: What stands after the evidence, by whether the account is ready to expand.
     """
 
     openings: tuple[bytes, ...]
     probabilities: tuple[tuple[str, int, bytes], ...]
     sayings: tuple[tuple[Mapping[ContextValue, bytes], ...], ...]
+    before_evidence: bytes
     ends: dict[bool | None, bytes]
 
 
@@ -110,6 +113,7 @@ def _template(bundle: Bundle) -> _Template:
             (head, column, after) for (head, column), after in zip(places, between[1:], strict=True)
         ),
         sayings=tuple(sayings),
+        before_evidence=b']},"evidence":' if tables.base is None else b'},"evidence":',
         ends={
             ready: b"," + orjson.dumps({"expansion_ready": ready})[1:-1] + b"," + last[1:]
             for ready in (True, False, None)
@@ -172,8 +176,7 @@ def write(
         *(_numbers(rounded[head][column], after) for head, column, after in template.probabilities),
         *_signals(asked, picked, tables.signals, template),
         *(() if tables.base is None else (_numbers_after(picked.others, b'],"others":'),)),
-        _evidence(evidence, b']},"evidence":' if tables.base is None else b'},"evidence":'),
-        [template.ends[ready] for ready in _ready(rounded, evidence, tables.expansion)],
+        _ends(evidence, _over(rounded, tables.expansion), template),
     )
     pieces = [b""] * (len(columns) * len(evidence))
     for place, column in enumerate(columns):
@@ -202,22 +205,18 @@ def _signals(
     asked: Asked, picked: Picked, tables: SignalTables, template: _Template
 ) -> Iterator[list[bytes]]:
     """Yield the columns of the arrays `raising` and `lowering`: two for each signal that may be shown."""
-    n, shown = len(asked.known), picked.columns.shape[1]
-
-    def by_place(found: NDArray[Any]) -> NDArray[Any]:
-        """Return *found* of the first raising signals of all accounts, then of the second ones and so on."""
-        return found.reshape(2, n, shown).transpose(0, 2, 1)
-
-    nothing, chosen = ~by_place(picked.counted), by_place(picked.columns).copy()
-    values = asked.matrix[np.arange(n), chosen]
+    n, n_features = asked.matrix.shape
+    nothing = ~picked.counted
+    values = asked.matrix.take(picked.columns + np.arange(0, n * n_features, n_features))
     values[~np.isfinite(values)] = MISSING
-    texts = (tables.text_columns[chosen] & ~nothing).ravel().nonzero()[0].tolist()
-    chosen[nothing], values[nothing] = len(tables.features), 0.0
+    texts = (tables.text_columns.take(picked.columns) & picked.counted).ravel().nonzero()[0].tolist()
+    chosen = picked.columns.copy()
+    chosen[nothing], values[nothing] = n_features, 0.0
     columns: list[int] = chosen.ravel().tolist()
-    keys: list[ContextValue] = values.ravel().tolist()
+    keys: list[Any] = values.ravel().tolist()
     for cell in texts:
         keys[cell] = told(asked.rows.context, asked.known[cell % n], tables.features[columns[cell]])
-    numbers = _numbers(by_place(picked.contributions).ravel(), b"}")
+    numbers = _numbers(picked.contributions.ravel(), b"}")
     for cell in nothing.ravel().nonzero()[0].tolist():
         numbers[cell] = b""
     for number, sayings in enumerate(template.sayings):
@@ -226,21 +225,28 @@ def _signals(
         yield numbers[here]
 
 
-def _ready(
-    rounded: Mapping[str, NDArray[np.float64]], evidence: Sequence[Evidence], line: ExpansionLine | None
-) -> list[bool | None]:
-    """Return what `ExpansionLine.passed` returns, for all of them; None if there is no line."""
+def _over(rounded: Mapping[str, NDArray[np.float64]], line: ExpansionLine | None) -> list[int] | None:
+    """Return which accounts are over *line*, if there is one."""
     if line is None:
-        return [None] * len(evidence)
-    over = (rounded[UPSELL][line.column] >= line.threshold).tolist()
-    return [passed and one.status == "full" for passed, one in zip(over, evidence, strict=True)]
+        return None
+    over: list[int] = (rounded[UPSELL][line.column] >= line.threshold).nonzero()[0].tolist()
+    return over
 
 
-def _evidence(evidence: Sequence[Evidence], before: bytes) -> list[bytes]:
-    """Return each as JSON after what stands before it; most accounts share theirs."""
+def _ends(evidence: Sequence[Evidence], over: Sequence[int] | None, template: _Template) -> list[bytes]:
+    """Return what stands after the signals: evidence, which most accounts share, and what follows it.
+
+    An account is ready to expand where `ExpansionLine.passed` says so: it is *over* the line, and its evidence is full.
+    """
     kept = list(map(id, evidence))
-    written = {key: before + one.json for key, one in dict(zip(kept, evidence, strict=True)).items()}
-    return list(map(written.__getitem__, kept))
+    distinct = dict(zip(kept, evidence, strict=True))
+    before, usual = template.before_evidence, template.ends[None if over is None else False]
+    written = {key: before + one.json + usual for key, one in distinct.items()}
+    ends = list(map(written.__getitem__, kept))
+    for place in over or ():
+        if evidence[place].status == "full":
+            ends[place] = before + evidence[place].json + template.ends[True]
+    return ends
 
 
 def _numbers(values: NDArray[np.float64], after: bytes) -> list[bytes]:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from serving.decisions.documents import naming_faults, read_document
-from serving.decisions.frame import DecisionFrame
+from serving.decisions.policy.cases import frame_of_case
 from serving.triggers.conditions import LIFECYCLE_STAGE
 from serving.triggers.errors import PlaybooksError
 from serving.triggers.planning import plan
@@ -104,19 +104,13 @@ def run_cases(
         if unknown:
             raise PlaybooksError(f"case {case.name!r}: there is no {', '.join(unknown)}")
         now = (case.now or file.now).astimezone(dt.UTC)
-        frame = DecisionFrame(
-            account_id="case",
-            now=now,
-            surface=None,
-            features=features,
+        frame = frame_of_case(
+            features,
+            now,
             churn_probability=case.churn_probability or file.churn_probability,
             upsell_probability=file.upsell_probability,
             score_horizon=file.score_horizon,
-            evidence_status=case.evidence,
-            evidence={"status": case.evidence},
-            fresh_until=None,
-            model="none",
-            feature_contract="none",
+            evidence=case.evidence,
         )
         values = playbooks.values(frame, catalogue)
         planned = plan(playbooks, values, (), now, fresh=case.evidence != "stale")

@@ -6,6 +6,7 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from serving.decisions.policy.check import shown
 from serving.decisions.policy.expressions import Expression
 from serving.decisions.policy.fields import Field
 from serving.errors import PolicyError
@@ -142,11 +143,5 @@ def compile_until(
 
 
 def _shown(value: Value) -> str:
-    """Return *value* for a sentence."""
-    if value is None:
-        return "not known"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ", ".join(value) if isinstance(value, tuple) else value
+    """Return *value* for a sentence about an account, in which every number is short."""
+    return f"{value:.4g}" if isinstance(value, float) else shown(value)

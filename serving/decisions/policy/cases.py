@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from serving.decisions.frame import DecisionFrame
+from serving.decisions.frame import DecisionFrame, EvidenceStatus
 from serving.decisions.policy.stages import RULE_STAGES
 from serving.errors import PolicyError
 
@@ -111,20 +111,51 @@ def run_cases(
         unknown = [name for name in features if name not in fields]
         if unknown:
             raise PolicyError(f"case {case.name!r}: no such feature: {', '.join(unknown)}")
-        now = case.now or file.now
-        frame = DecisionFrame(
-            account_id="case",
-            now=now.astimezone(dt.UTC),
-            surface=case.surface,
-            features=features,
+        frame = frame_of_case(
+            features,
+            case.now or file.now,
             churn_probability=file.churn_probability,
             upsell_probability=file.upsell_probability,
             score_horizon=file.score_horizon,
-            evidence_status=case.evidence,
-            evidence={"status": case.evidence},
-            fresh_until=None,
-            model="none",
-            feature_contract="none",
+            evidence=case.evidence,
+            surface=case.surface,
         )
         fault = policy.about(frame, catalogue).about(actions[case.action]).first_fault(RULE_STAGES)
         yield Outcome(case, PASSES if fault is None else fault.rule, "" if fault is None else fault.text)
+
+
+def frame_of_case(
+    features: Mapping[str, Value],
+    now: dt.datetime,
+    *,
+    churn_probability: Mapping[str, float],
+    upsell_probability: Mapping[str, float],
+    score_horizon: str,
+    evidence: EvidenceStatus,
+    surface: str | None = None,
+) -> DecisionFrame:
+    """Return the frame of an account that a case describes, scored by no model.
+
+    Args:
+        features: By name.
+        now: The time, aware.
+        churn_probability: By horizon (`30d`).
+        upsell_probability: Likewise.
+        score_horizon: The scored horizon.
+        evidence: Status of the evidence.
+        surface: Where an action would be shown; None for anywhere.
+    """
+    return DecisionFrame(
+        account_id="case",
+        now=now.astimezone(dt.UTC),
+        surface=surface,
+        features=features,
+        churn_probability=churn_probability,
+        upsell_probability=upsell_probability,
+        score_horizon=score_horizon,
+        evidence_status=evidence,
+        evidence={"status": evidence},
+        fresh_until=None,
+        model="none",
+        feature_contract="none",
+    )

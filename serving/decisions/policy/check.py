@@ -146,11 +146,11 @@ class ActionCheck:
                 return Refusal(key, rule.stage, code, text, rule.id)
         if compiled.expression.holds(values):
             return None
-        text = rule.text.format_map({name: _shown(values[name]) for name in compiled.shown})
+        text = rule.text.format_map({name: shown(values[name]) for name in compiled.shown})
         return Refusal(key, rule.stage, rule.reason_code, text, rule.id)
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
     """Return *value* for a sentence."""
     if value is None:
         return "not known"

@@ -99,7 +99,7 @@ class Verification:
         """Return the checks that *code* stands for."""
         return tuple(check for place, check in enumerate(self.checks) if code >> place & 1)
 
-    def codes(self, asked: Asked, outputs: Outputs) -> list[int]:
+    def codes(self, asked: Asked, outputs: Outputs) -> list[int] | NDArray[np.int64]:
         """Return for each account of *asked*, of which the graph gave *outputs*, which checks it fails: their bits.
 
         What a check reads and is not known keeps it from failing.
@@ -124,8 +124,7 @@ class Verification:
                     for holds in check.context_parts:
                         stands &= holds(values)
                 codes += check.bit * stands
-        found: list[int] = codes.tolist()
-        return found
+        return codes
 
     def _code(self, asked: Asked, outputs: Outputs, row: int) -> int:
         """Return the code of one account; conditions are looked at until one does not hold."""

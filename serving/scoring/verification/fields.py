@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from serving.bundle.manifest import TIER_TOP
 from serving.decisions.policy.field import Field
+from serving.scoring.score import PROBABILITY_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 EXTRA_MRR: Final = "extra_mrr_ratio"
 """Told where the outlook is: for decisions, cards and batches, and not for a plain score."""
-_MILLIONTHS: Final = 1e6
+_SHOWN_UNITS: Final = 10.0**PROBABILITY_DIGITS
 _KINDS: Final[Mapping[str, Kind]] = {"Float64": "number", "Int64": "number", "Bool": "bool"}
 _DESCRIPTIONS: Final = {
     "churn_risk": "Probability of leaving within the scored horizon.",
@@ -98,7 +99,7 @@ def told_by(manifest: Manifest) -> Told:
 
 def _shown(probability: Any, rint: Callable[[Any], Any]) -> Any:  # noqa: ANN401 -- a number or an array
     """Return a probability as answers show it, so that an account does not depend on those that it is scored with."""
-    return rint(probability * _MILLIONTHS) / _MILLIONTHS
+    return rint(probability * _SHOWN_UNITS) / _SHOWN_UNITS
 
 
 def _at_least(threshold: float, probability: Any, rint: Callable[[Any], Any]) -> Any:  # noqa: ANN401 -- likewise

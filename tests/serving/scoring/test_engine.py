@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from serving.errors import UnknownAccount
 from serving.scoring.engine import score_rows
 from serving.scoring.result import AccountScore
 from tests.serving.scoring.conftest import NOW
+from tests.serving.scoring.one_row import one_of
 from tests.training.export.small_models import make_trained
 
 if TYPE_CHECKING:
@@ -68,16 +68,7 @@ def test_one_account_scores_alone_as_it_does_among_others(bundle: Bundle, make_r
     rows = make_rows(30)
     together = known(score_rows(rows, bundle, NOW))
     for row in range(30):
-        part = slice(row, row + 1)
-        alone = dataclasses.replace(
-            rows,
-            account_ids=rows.account_ids[part],
-            known=rows.known[part],
-            matrix=rows.matrix[part],
-            as_of=rows.as_of[part],
-            context=rows.context[part],
-        )
-        assert known(score_rows(alone, bundle, NOW)) == [together[row]]
+        assert known(score_rows(one_of(rows, row), bundle, NOW)) == [together[row]]
 
 
 def test_unknown_accounts_keep_their_place_and_do_not_stop_others(bundle: Bundle, make_rows: Rows) -> None:

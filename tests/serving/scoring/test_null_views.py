@@ -18,8 +18,8 @@ def test_codes_name_the_views_of_which_all_columns_are_null() -> None:
         assert expected is not None
         matrix = np.where(random.random((400, len(contract.model_features))) < 0.7, np.nan, 1.0)
         of_view = np.array([feature.view for feature in contract.model_features])
-        codes = expected.codes(matrix)
-        assert codes == [expected.codes(matrix[row : row + 1])[0] for row in range(len(matrix))]
+        codes = expected.codes(matrix).tolist()
+        assert codes == [expected.code(row.item) for row in matrix]
         for row, code in zip(matrix, codes, strict=True):
             assert set(expected.named(code)) == {
                 view.name for view in contract.views if np.isnan(row[of_view == view.name]).all()

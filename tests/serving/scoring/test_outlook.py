@@ -16,27 +16,14 @@ from serving.scoring.exact import score_exactly
 from serving.scoring.outlook import Outlook, outlooks
 from serving.scoring.written import write
 from tests.serving.scoring.conftest import NOW
+from tests.serving.scoring.one_row import one_of
 from tests.serving.scoring.test_engine import known
 
 if TYPE_CHECKING:
     from serving.bundle.loader import Bundle
-    from serving.features.rows import FeatureRows
     from tests.serving.scoring.test_engine import Rows
 
 HORIZONS = ["30d", "60d", "90d"]
-
-
-def one_of(rows: FeatureRows, index: int) -> FeatureRows:
-    """Return the rows of one account."""
-    part = slice(index, index + 1)
-    return dataclasses.replace(
-        rows,
-        account_ids=rows.account_ids[part],
-        known=rows.known[part],
-        matrix=rows.matrix[part],
-        as_of=rows.as_of[part],
-        context=rows.context[part],
-    )
 
 
 def test_each_probability_gets_its_interval(further: Bundle, make_rows: Rows) -> None:
