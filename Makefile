@@ -10,6 +10,9 @@ HOST   ?= 127.0.0.1
 PORT   ?= 3000
 DATA   ?=
 SECONDS_OF_LOAD ?= 60
+PROCESSES ?= 2
+# Tests that time what they ask, or hold, starve and kill it: nothing else runs beside them.
+ALONE := tests/faults tests/hostile tests/loadtests
 
 export BENTOML_DO_NOT_TRACK := True
 export FEAST_USAGE := False
@@ -40,8 +43,9 @@ install-dev: $(VENV)/.installed-dev ## The same with what tests and load tests n
 serve: install ## Make what is missing and serve on 127.0.0.1:3000 (DATA=folder for your own tables)
 	@exec $(BIN)/keepgrow up --host $(HOST) --port $(PORT) $(if $(DATA),--data "$(DATA)")
 
-test: install-dev lint types ## Lint, types and all tests
-	$(BIN)/python -m pytest
+test: install-dev lint types ## Lint, types and all tests, in two processes (PROCESSES=4: in four)
+	$(BIN)/python -m pytest -n $(PROCESSES) --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 lint: install-dev ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from feature_repo.pipeline.views import OPT_IN_VIEWS
 from feature_repo.views.making import feature_view, registered_views
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 SERVICE_NAME: Final = "keepgrow_v1"
@@ -59,15 +59,20 @@ def service_with_files(with_views: Iterable[str], features_dir: Path) -> str:
 
 def opted_into(service: str) -> tuple[str, ...]:
     """Return the opt-in views of the service called *service*; none if it is not one of `feature_services`."""
-    choices = (choice for size in range(len(_OPT_IN) + 1) for choice in itertools.combinations(_OPT_IN, size))
-    return next((choice for choice in choices if service_name(choice) == service), ())
+    return next((choice for choice in _choices(_OPT_IN) if service_name(choice) == service), ())
 
 
 def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
     """Return the service of the views that every bundle reads, and one for each choice of opt-in views in *views*."""
     there = [view.name for view in views if view.name in _OPT_IN]
-    choices = [choice for size in range(len(there) + 1) for choice in itertools.combinations(there, size)]
-    return [_service(views, choice) for choice in choices]
+    return [_service(views, choice) for choice in _choices(there)]
+
+
+def _choices(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Return every choice of *names*, the empty one first."""
+    return itertools.chain.from_iterable(
+        itertools.combinations(names, size) for size in range(len(names) + 1)
+    )
 
 
 def _service(views: Sequence[FeatureView], with_views: Sequence[str]) -> FeatureService:

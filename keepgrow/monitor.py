@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from keepgrow.options import BATCH_ROWS, LOOK_BACK, Model
 from training.monitoring.limits import LIMITS_FILE, MonitorLimits, load_monitor_limits
 
 if TYPE_CHECKING:
@@ -20,18 +21,14 @@ if TYPE_CHECKING:
     from training.monitoring.findings import ScoredRows, Watch
 
 DUE = 3
-LOOK_BACK = dt.timedelta(days=14)
 ROWS_EXPLAINED = 1_000
-BATCH_ROWS = 10_000
 TABLE_WIDTH = 180
 ACTIVE = "has_active_subscription"
 
 
 def monitor(
     data: Annotated[Path, typer.Argument(help="Folder of raw tables that the features were built from.")],
-    model: Annotated[
-        str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle; `keepgrow` is the champion.")
-    ] = "keepgrow",
+    model: Model = "keepgrow",
     as_of: Annotated[
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Day (UTC) to look at; the newest built one if not given."),

@@ -1,14 +1,25 @@
-"""Options that several commands share: each has one name, one environment variable and one sentence."""
+"""What several commands share: options of one name, environment variable and sentence, and how features are read."""
 
 from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from typer.models import OptionInfo
 
+LOOK_BACK: Final = dt.timedelta(days=14)
+"""Features older than this say nothing of an account any more."""
+BATCH_ROWS: Final = 10_000
+"""Accounts held in memory at a time."""
+
+FeaturesFolder = Annotated[
+    Path, typer.Option(envvar="KEEPGROW_FEATURES_DIR", help="Folder of daily feature tables.")
+]
+Model = Annotated[
+    str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle; `keepgrow` is the champion.")
+]
 CatalogueFile = Annotated[
     Path | None,
     typer.Option("--catalogue", envvar="KEEPGROW_CATALOGUE", help="Catalogue; without it the packaged one."),

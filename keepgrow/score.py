@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from keepgrow.options import VerificationFile
+from keepgrow.options import BATCH_ROWS, LOOK_BACK, FeaturesFolder, Model, VerificationFile
 from keepgrow.processes import terminate_like_interrupt
 from keepgrow.score_trend import push_earlier
 from serving.batch.offline import OfflineFeatures
@@ -59,12 +59,8 @@ def score(
         dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="Day (UTC) at whose end accounts are scored.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to make; it appears when it is complete.")],
-    features: Annotated[
-        Path, typer.Option(envvar="KEEPGROW_FEATURES_DIR", help="Folder of daily feature tables.")
-    ],
-    model: Annotated[
-        str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle; `keepgrow` is the champion.")
-    ] = MODEL_NAME,
+    features: FeaturesFolder,
+    model: Model = MODEL_NAME,
     catalogue: Annotated[
         Path | None, typer.Option(envvar="KEEPGROW_CATALOGUE", help="File with plans and actions.")
     ] = None,
@@ -72,10 +68,10 @@ def score(
         Path | None, typer.Option(envvar="KEEPGROW_POLICY", help="File with the rules for actions.")
     ] = None,
     verification: VerificationFile = None,
-    batch_rows: Annotated[int, typer.Option(min=1, help="Accounts held in memory at a time.")] = 10_000,
+    batch_rows: Annotated[int, typer.Option(min=1, help="Accounts held in memory at a time.")] = BATCH_ROWS,
     look_back_days: Annotated[
         int, typer.Option(min=1, help="Accounts whose newest features are older are not scored.")
-    ] = 14,
+    ] = LOOK_BACK.days,
     *,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Add the ends of each probability's 90 % interval.")

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from keepgrow.options import VerificationFile
+from keepgrow.options import Model, VerificationFile
 from keepgrow.verification_measure import measure
 from serving.bundle.loader import load_bundle
 from serving.bundle.store import MODEL_NAME, find_bundle
-from serving.scoring.verification.compiled import Verification, verification_for
+from serving.scoring.verification.compiled import verification_for
 from serving.scoring.verification.document import load_verification
 from serving.scoring.verification.fields import told_by
 
 verification_app = typer.Typer(no_args_is_help=True, help="Rules that predictions are verified by.")
 verification_app.command("measure")(measure)
-Model = Annotated[
-    str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle; `keepgrow` is the champion.")
-]
 
 
 @verification_app.command()
 def check(verification: VerificationFile = None, model: Model = MODEL_NAME) -> None:
     """Check rules against what a bundle tells of accounts, and list them; the exit code is 2 if they are wrong."""
     bundle = load_bundle(find_bundle(model))
-    document = load_verification(verification)
-    found = (
-        Verification(document, bundle.manifest)
-        if verification is not None
-        else verification_for(None, bundle.manifest)
-    )
+    own = load_verification(verification) if verification is not None else None
+    document, found = own or load_verification(), verification_for(own, bundle.manifest)
     table = Table(title=f"{document.name}  {document.hash[:19]}", title_justify="left", title_style="bold")
     for heading in ("check", "concerns", "effect", "fails when", "what it says"):
         table.add_column(heading, overflow="fold")

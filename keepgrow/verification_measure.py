@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from keepgrow.options import VerificationFile
+from keepgrow.options import BATCH_ROWS, LOOK_BACK, FeaturesFolder, Model, VerificationFile
 from serving.bundle.loader import load_bundle
 from serving.bundle.store import MODEL_NAME, find_bundle
 from serving.scoring.verification.compiled import verified_by
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from serving.bundle.loader import Bundle
     from serving.scoring.verification.document import Check
 
-BATCH: Final = 10_000
-LOOK_BACK: Final = dt.timedelta(days=14)
 SAMPLES: Final = 1_000
 NOT_ENOUGH: Final = "too few"
 FEWEST_ROWS: Final = 30
@@ -56,13 +54,9 @@ class Told:
 
 def measure(
     data: Annotated[Path, typer.Argument(help="Folder of raw tables; what came of accounts is read there.")],
-    features: Annotated[
-        Path, typer.Option(envvar="KEEPGROW_FEATURES_DIR", help="Folder of daily feature tables.")
-    ],
+    features: FeaturesFolder,
     verification: VerificationFile = None,
-    model: Annotated[
-        str, typer.Option(envvar="KEEPGROW_MODEL", help="Tag of the bundle; `keepgrow` is the champion.")
-    ] = MODEL_NAME,
+    model: Model = MODEL_NAME,
 ) -> None:
     """Say how often each check fails on the test cutoffs of a bundle, and whether what fails is predicted worse."""
     bundle = verified_by(verification, load_bundle(find_bundle(model)))
@@ -135,7 +129,7 @@ def tell(data: Path, features: Path, bundle: Bundle, definitions: Definitions) -
         midnight = dt.datetime.combine(cutoff, dt.time(), dt.UTC)
         source = OfflineFeatures(features, manifest.contract, midnight, LOOK_BACK)
         with source.opened() as con:
-            for batch in source.batches(con, BATCH):
+            for batch in source.batches(con, BATCH_ROWS):
                 asked = Asked.of(feature_rows(batch, manifest))
                 outputs = bundle.run(asked.matrix, contributions=False, outlook=True)
                 ids += asked.account_ids

@@ -22,8 +22,19 @@ from keepgrow.valkey import running_valkey
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xdist.remote import Producer
+    from xdist.scheduler import Scheduling
+
 assert prometheus_client.values.ValueClass is prometheus_client.values.MutexValue
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Share tests out by file where `pytest -n` runs several processes."""
+    from tests.scheduler import ByFile  # noqa: PLC0415 -- pytest also runs where there is no xdist
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

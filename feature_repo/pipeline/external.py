@@ -12,14 +12,12 @@ import ibis
 
 from feature_repo.pipeline.frame import Frame, attach, day_of
 from feature_repo.pipeline.windows import MICRO, at_least, carried, flag, lag, micro, rolling, running_max
-from feature_repo.tables.external_signals import KINDS
+from feature_repo.tables.external_signals import ACCOUNT_COLUMNS, KINDS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 WINDOW = 90
-SCOPES = ("segment", "industry", "region")
-"""Scopes that are columns of `accounts`."""
 
 LOST = {
     "external_signals": (
@@ -81,9 +79,9 @@ def _concerning(frame: Frame, table: ir.Table) -> ir.Table:
         true_day=day_of(table["known_at"]),
     )
     signals = signals.filter(signals["true_day"] <= frame.last)
-    accounts = frame.tables["accounts"].select("account_id", *SCOPES)
+    accounts = frame.tables["accounts"].select("account_id", *ACCOUNT_COLUMNS)
     parts = [accounts.select("account_id").cross_join(signals.filter(signals["scope"] == "all"))]
-    for scope, column in (("account", "account_id"), *((name, name) for name in SCOPES)):
+    for scope, column in (("account", "account_id"), *((name, name) for name in ACCOUNT_COLUMNS)):
         named = signals.filter(signals["scope"] == scope)
         keyed = accounts.select("account_id", concerned=accounts[column])
         parts.append(keyed.inner_join(named, keyed["concerned"] == named["scope_id"]).drop("concerned"))

@@ -11,6 +11,7 @@ import ibis
 
 from feature_repo.pipeline.frame import Frame, attach, day_of
 from feature_repo.pipeline.windows import at_least, at_most, carried, flag, rolling, running_max
+from feature_repo.tables.procurement_updates import STAGES, STAGES_UNDER_WAY
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -18,15 +19,8 @@ if TYPE_CHECKING:
 WINDOW = 365
 BUDGET_MONTHS = 12
 LAST_DAY_OF_EVERY_MONTH = 28
-RANKS = {
-    "need_identified": 1,
-    "evaluation": 2,
-    "legal_and_security_review": 3,
-    "negotiation": 4,
-    "awaiting_order": 5,
-    "ordered": 0,
-    "abandoned": 0,
-}
+RANKS = dict.fromkeys(STAGES, 0) | {stage: rank for rank, stage in enumerate(STAGES_UNDER_WAY, start=1)}
+"""How far a purchase is; 0 once it has ended."""
 
 LOST = {
     "procurement_updates": (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from feature_repo.tables.breach import Breach, Rule, Severity
 from feature_repo.tables.check_probes import EXAMPLES, OpenTable, examples, printable
+from feature_repo.tables.external_signals import ACCOUNT_COLUMNS
 from feature_repo.tables.files import literal, quoted
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def unmatched_scopes(
     """Yield a warning if signals concern a segment, industry or region that no account has."""
     if accounts is None or table.contract.name != "external_signals" or not table.has("scope"):
         return
-    scoped = [name for name in ("segment", "industry", "region") if accounts.has(name)]
+    scoped = [name for name in ACCOUNT_COLUMNS if accounts.has(name)]
     id_of = "v_scope_id" if table.has("scope_id") else "NULL::VARCHAR"
     matched = " OR ".join(
         ["v_scope IN ('all', 'account')"]

@@ -5,6 +5,9 @@ from feature_repo.tables.contract import Column, Kind, Table
 KINDS = ("market", "competitor", "regulation", "economy")
 """What a signal may speak of."""
 
+ACCOUNT_COLUMNS = ("segment", "industry", "region")
+"""Columns of `accounts` whose values a signal may concern."""
+
 EXTERNAL_SIGNALS = Table(
     name="external_signals",
     row="one reading of an outside influence: a market index, a competitor's move, a law, an economic figure",
@@ -24,7 +27,7 @@ EXTERNAL_SIGNALS = Table(
             "scope",
             Kind.STRING,
             "Whom it concerns.",
-            values=("all", "segment", "industry", "region", "account"),
+            values=("all", *ACCOUNT_COLUMNS, "account"),
         ),
         Column(
             "scope_id",

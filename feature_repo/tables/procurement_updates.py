@@ -2,16 +2,17 @@
 
 from feature_repo.tables.contract import Column, Kind, Table
 
-STAGES = (
+STAGES_UNDER_WAY = (
     "need_identified",
     "evaluation",
     "legal_and_security_review",
     "negotiation",
     "awaiting_order",
-    "ordered",
-    "abandoned",
 )
-"""Stages of a purchase in their order; the last two end it."""
+"""Stages of a purchase in their order."""
+
+STAGES = (*STAGES_UNDER_WAY, "ordered", "abandoned")
+"""All stages; the last two end a purchase."""
 
 PROCUREMENT_UPDATES = Table(
     name="procurement_updates",

@@ -70,10 +70,28 @@ class Place:
                 process.send_signal(signal.SIGINT)
                 process.wait(STOP_WITHIN_SECONDS)
 
+    @contextlib.contextmanager
+    def serving(self, extra: dict[str, str]) -> Iterator[str]:
+        """Run the service alone, by the settings *extra*, until the context is left; return its address."""
+        port = free_port()
+        log = self.root / f"serving-{port}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "serving", "--port", str(port)],
+                env={**self.env, **extra}, stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            service = Service(f"http://127.0.0.1:{port}", log, process, self)
+            try:
+                service.wait_until_ready()
+                yield service.url
+            finally:
+                process.terminate()
+                process.wait(STOP_WITHIN_SECONDS)
+
 
 @dataclass(frozen=True)
 class Service:
-    """A service that `keepgrow up` runs."""
+    """A service that runs, and the place that it is of."""
 
     url: str
     log: Path
@@ -115,8 +133,50 @@ def small_world(place):
     return dest
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """What `keepgrow up` said when it was stopped in its middle, when it went on, and when all was there.
+
+    Attributes:
+        stopped: Printed until it was stopped.
+        code: Exit code then.
+        went_on: Printed when it was run once more, to its end.
+        again: Printed when it was run after that.
+        seconds_again: How long that took.
+    """
+
+    stopped: str
+    code: int
+    went_on: str
+    again: str
+    seconds_again: float
+
+
 @pytest.fixture(scope="session")
-def service(place, small_world):
-    """The service over the small synthetic world, made by `keepgrow up` from nothing."""
+def prepared(place, small_world):
+    """The small synthetic world with all that a service needs, made by `keepgrow up`, stopped once on the way."""
+    words = ("up", "--data", str(small_world))
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "keepgrow", *words, "--port", str(free_port())], env=place.env, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if line.strip("─ \n") == "features":
+                break
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        printed.append(process.communicate(timeout=STOP_WITHIN_SECONDS)[0])
+    went_on = place.run(*words, "--prepare-only")
+    start = time.monotonic()
+    again = place.run(*words, "--prepare-only")
+    return Preparation("".join(printed), process.returncode, went_on, again, time.monotonic() - start)
+
+
+@pytest.fixture(scope="session")
+def service(place, small_world, prepared):
+    """The service over the small synthetic world, made by `keepgrow up`."""
+    assert "stored" in prepared.went_on
     with place.up("--data", str(small_world)) as running:
         yield running

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
+import duckdb
 import httpx
 import pytest
+import redis
 
 from tests.e2e.conftest import Place
 
@@ -33,21 +36,43 @@ def tables(place, shared_data):
 
 
 @pytest.fixture(scope="module")
-def workspace(place, tables):
-    """Features, online store and a bundle, made by `keepgrow up`."""
-    place.run("up", "--data", str(tables), "--prepare-only")
-    return next((place.root / "home").glob("*/account-ids.txt")).parent
-
-
-def test_heads_rank_later_accounts_at_least_as_well_as_the_reference(place, tables, workspace):
-    """On test cutoffs from July 2023, ROC AUC is no worse than the published figures, and the card says the split."""
-    tag_file = place.root / "tag.txt"
-    env = {
-        "KEEPGROW_FEATURES_DIR": str(workspace / "features"),
-        "KEEPGROW_REGISTRY": str(workspace / "registry.db"),
+def env(place, valkey_url):
+    """Features, registry and an online store of this data set's own."""
+    url = valkey_url.removesuffix("/0") + "/13"
+    yield {
+        "KEEPGROW_FEATURES_DIR": str(place.root / "features"),
+        "KEEPGROW_REGISTRY": str(place.root / "registry.db"),
+        "REDIS_URL": url,
     }
-    place.run("train", str(tables), "--test-from", "2023-07-01", "--tag-file", str(tag_file), extra=env)
-    manifest = json.loads(place.run("models", "show", tag_file.read_text().strip(), "--json"))
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+
+
+@pytest.fixture(scope="module")
+def end(place, tables, env):
+    """The time up to which features are built and in the online store."""
+    features = env["KEEPGROW_FEATURES_DIR"]
+    place.run("features", "build", str(tables), features, extra=env)
+    newest = f"SELECT max(event_timestamp) FROM '{features}/usage/*.parquet'"  # noqa: S608 -- a path of this test
+    with duckdb.connect() as con:
+        ((time,),) = con.execute(newest).fetchall()
+    until = time.astimezone(dt.UTC).isoformat()
+    place.run("materialize", "--apply", until, extra=env)
+    return until
+
+
+@pytest.fixture(scope="module")
+def tag(place, tables, env, end):
+    """The tag of a bundle whose test cutoffs are from July 2023."""
+    assert end >= "2023-12"
+    file = place.root / "tag.txt"
+    place.run("train", str(tables), "--test-from", "2023-07-01", "--tag-file", str(file), extra=env)
+    return file.read_text().strip()
+
+
+def test_heads_rank_later_accounts_at_least_as_well_as_the_reference(place, tag):
+    """On test cutoffs from July 2023, ROC AUC is no worse than the published figures, and the card says the split."""
+    manifest = json.loads(place.run("models", "show", tag, "--json"))
     assert manifest["window"]["train"][1] <= "2023-04-01"
     assert manifest["window"]["test"][0] >= "2023-07-01"
     for head, horizons in LEAST_ROC_AUC.items():
@@ -59,14 +84,22 @@ def test_heads_rank_later_accounts_at_least_as_well_as_the_reference(place, tabl
             assert figure["low"] < figure["value"] < figure["high"]
 
 
-def test_accounts_without_tickets_or_consent_are_scored_but_not_approached(place, tables, workspace):
+def test_accounts_without_tickets_or_consent_are_scored_but_not_approached(place, tables, env, end, tag):
     """What the data set lacks is null: scores are given, and no action is proposed on channels without consent."""
-    assert (workspace / "model-tag.txt").exists()
-    with place.up("--data", str(tables)) as service:
-        account = service.account_ids()[0]
-        score = httpx.post(f"{service.url}/v1/score", json={"account_id": account}).json()
+    profiles = f"'{env['KEEPGROW_FEATURES_DIR']}/profile/*.parquet'"
+    newest = f"SELECT arg_max(account_id, event_timestamp) FROM {profiles} WHERE has_active_subscription"  # noqa: S608 -- a path of this test
+    with duckdb.connect() as con:
+        ((account,),) = con.execute(newest).fetchall()
+    served = {
+        "KEEPGROW_MODEL": tag,
+        "KEEPGROW_CLOCK_START": end,
+        "KEEPGROW_CATALOGUE": str(tables / "catalogue.yaml"),
+        "LEDGER_URL": f"sqlite:///{place.root / 'ledger.db'}",
+    }
+    with place.serving(env | served) as url:
+        score = httpx.post(f"{url}/v1/score", json={"account_id": account}).json()
         assert 0 <= score["churn_risk_score"] <= 100
         body = {"account_id": account, "surface": "in_app"}
-        decision = httpx.post(f"{service.url}/v1/next-best-action", json=body).json()
+        decision = httpx.post(f"{url}/v1/next-best-action", json=body).json()
         assert decision["action"] is None
         assert decision["refused"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keepgrow.up import truth_words
 from serving.bundle.loader import read_manifest
 from serving.bundle.manifest import BOOSTERS_FOLDER, GRAPH_FILE
 from serving.bundle.store import find_bundle
@@ -28,17 +29,16 @@ def files_of(bundle: Path) -> dict[str, bytes]:
 def test_a_killed_training_goes_on_to_the_same_bundle(service, small_world, tmp_path):
     """Stages of before are not made again; graph, boosters and manifest are those of a training in one go."""
     stages, tag_file = service.workspace / "training", tmp_path / "tag.txt"
+    made_in_one_go = find_bundle(
+        (service.workspace / "model-tag.txt").read_text().strip(), service.place.root / "bentoml" / "models"
+    )
     assert not stages.exists()
     extra = {
         "BENTOML_HOME": str(tmp_path / "bentoml"),
         "KEEPGROW_FEATURES_DIR": str((service.workspace / "features").resolve()),
         "KEEPGROW_REGISTRY": str((service.workspace / "registry.db").resolve()),
     }
-    words = ("train", str(small_world), "--tag-file", str(tag_file))
-    service.place.run(*words, extra=extra)
-    made_in_one_go = find_bundle(tag_file.read_text().strip(), tmp_path / "bentoml" / "models")
-    tag_file.unlink()
-    assert not stages.exists()
+    words = ("train", str(small_world), *truth_words(small_world), "--tag-file", str(tag_file))
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "keepgrow", *words], env={**service.place.env, **extra}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

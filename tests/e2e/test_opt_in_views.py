@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import shutil
-import subprocess
-import sys
-import time
 
 import duckdb
 import httpx
@@ -18,7 +14,6 @@ import redis
 import yaml
 
 from feature_repo.pipeline.views import view
-from keepgrow.processes import free_port
 from keepgrow.retrain import views_read_by
 from serving.bundle.loader import read_manifest
 from serving.bundle.store import find_bundle
@@ -109,27 +104,14 @@ def bundle(place, tables, env):
 @pytest.fixture(scope="module")
 def url(place, env, bundle, tables):
     """The service over that bundle."""
-    port = free_port()
     extra = {
         "KEEPGROW_MODEL": bundle[0],
         "KEEPGROW_CLOCK_START": (END + dt.timedelta(minutes=10)).isoformat(),
         "KEEPGROW_CATALOGUE": str(tables / "catalogue.yaml"),
-        "KEEPGROW_LEDGER_URL": f"sqlite:///{tables.parent / 'ledger.db'}",
+        "LEDGER_URL": f"sqlite:///{tables.parent / 'ledger.db'}",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "serving", "--port", str(port)], env={**place.env, **env, **extra}
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                    break
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
+    with place.serving(env | extra) as running:
+        yield running
 
 
 def test_the_bundle_learnt_from_what_was_asked_for_and_says_so(bundle):

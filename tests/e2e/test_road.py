@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -16,8 +14,6 @@ import pytest
 import redis
 
 from keepgrow.online_store import claim_store
-from keepgrow.processes import free_port
-from tests.e2e.conftest import Place
 
 pytestmark = pytest.mark.e2e
 
@@ -155,22 +151,14 @@ def test_forty_callers_at_once_all_get_answers(service):
     assert [answer.json()["account_id"] for answer in answers] == ids
 
 
-def test_a_second_start_is_quick_and_a_stopped_one_goes_on(small_world, tmp_path_factory):
+def test_a_second_start_is_quick_and_a_stopped_one_goes_on(prepared):
     """`keepgrow up` can be stopped in the middle, goes on, and makes nothing twice."""
-    place = Place(tmp_path_factory.mktemp("stopped"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "keepgrow", "up", "--data", str(small_world), "--port", str(free_port())],
-        env=place.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    assert "Stopped" in process.communicate(timeout=30)[0]
-    assert process.returncode == 130
-    place.run("up", "--data", str(small_world), "--prepare-only")
-    start = time.monotonic()
-    again = place.run("up", "--data", str(small_world), "--prepare-only")
-    assert [f"{step}: current" in again for step in ("check", "features", "store", "model")] == [True] * 4
-    assert time.monotonic() - start < 60
+    assert "Stopped" in prepared.stopped
+    assert prepared.code == 130
+    steps = ("check", "features", "store", "model")
+    assert [step for step in steps if f"{step}: current" in prepared.went_on] == ["check"]
+    assert [step for step in steps if f"{step}: current" in prepared.again] == list(steps)
+    assert prepared.seconds_again < 60
 
 
 def test_a_store_that_holds_another_folders_features_is_left_alone(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def keepgrow(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command line in the project's root."""
     command = [sys.executable, "-m", "keepgrow", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    wide = {**os.environ, "COLUMNS": "200"}  # however long the name of the test's folder is
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, env=wide)
 
 
 def test_a_folder_that_fits_exits_with_0(tmp_path: Path) -> None:

@@ -195,8 +195,8 @@ def test_an_opt_in_view_is_built_once_its_table_is_there_and_nulled_when_it_goes
 
 
 def test_the_words_of_the_tables_and_of_the_views_agree() -> None:
-    """Every stage has a rank, and every kind of signal its two features."""
-    assert set(RANKS) == set(STAGES)
+    """Stages rank in their order and 0 where they end a purchase, and every kind of signal has its two features."""
+    assert [RANKS[stage] for stage in STAGES] == [1, 2, 3, 4, 5, 0, 0]
     names = [feature.name for feature in view("external").features]
     assert names[: 2 * len(KINDS)] == [
         f"{kind}_signal_{what}" for kind in KINDS for what in ("level", "change_90d")

@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 from serving.actions.types import TYPES
-from serving.api.openapi import openapi_document
 from serving.app import KeepgrowApp
 from serving.bundle.store import find_bundle
+from tests.serving.documented import fits
 from tests.serving.world import account_ids
 
 if TYPE_CHECKING:
@@ -45,16 +45,6 @@ async def client(app: KeepgrowApp) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://keepgrow.test") as client:
         yield client
-
-
-def fits(answer: httpx.Response, name: str) -> dict[str, Any]:
-    """Return the answer's JSON, which must be of the documented form *name*."""
-    assert answer.status_code == 200, answer.text
-    document = openapi_document()
-    schema = {**document["components"]["schemas"][name], "components": document["components"]}
-    jsonschema.validate(answer.json(), schema)
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def problem(answer: httpx.Response, status: int) -> str:

@@ -22,9 +22,9 @@ BASE = "http://keepgrow.test"
 
 
 @contextlib.asynccontextmanager
-async def started(world: World) -> AsyncIterator[KeepgrowApp]:
-    """Run the app on *world*, started as a server would start it."""
-    app = KeepgrowApp(world.settings())
+async def started(world: World, **settings: object) -> AsyncIterator[KeepgrowApp]:
+    """Run the app on *world* with *settings* beside its own, started as a server would start it."""
+    app = KeepgrowApp(world.settings(**settings))
     await app.start(find_bundle(world.tag, world.home / "models"))
     yield app
     await app.stop()

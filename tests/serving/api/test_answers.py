@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import jsonschema
 import pytest
 
 from serving.api.card_responses import AccountCard
-from serving.api.openapi import openapi_document
 from serving.api.responses import DecisionAnswer, ScoreAnswer
 from serving.decisions.catalogue import load_catalogue
 from serving.decisions.holdouts import Holdouts
+from tests.serving.documented import schema_of
 from tests.serving.world import account_ids
 
 if TYPE_CHECKING:
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 JSON = {"content-type": "application/json"}
 INTERVALS = {"churn_interval_90", "upsell_interval_90"}
 """Members that only a bundle with intervals has; `test_outlook` is about one."""
-
-
-def schema_of(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of a component of the OpenAPI document, self-contained."""
-    document = openapi_document()
-    return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
 
 
 async def test_one_account_gets_one_object_of_the_documented_form(client: httpx.AsyncClient) -> None:

@@ -8,13 +8,11 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import jsonschema
 import orjson
 import pytest
 import redis
 
 from keepgrow.replay_model import score_again
-from serving.api.openapi import openapi_document
 from serving.app import KeepgrowApp
 from serving.bundle.store import find_bundle
 from serving.caps.store import ROOT
@@ -23,6 +21,7 @@ from serving.ledger.replay import Replayer, replay
 from serving.ledger.transaction import Transaction
 from serving.ledger.verify import verify
 from tests.serving.api.conftest import BASE
+from tests.serving.documented import fits
 from tests.serving.world import ACCOUNTS, IDLE, NOW, account_ids
 
 if TYPE_CHECKING:
@@ -62,13 +61,7 @@ async def test_a_decision_is_on_record_byte_for_byte(client: httpx.AsyncClient, 
     answer = await decide(client, "acme", surface="in_app")
     decision = answer.json()
     found = await client.get(f"/v1/decisions/{decision['decision_id']}")
-    assert found.status_code == 200
-    record = found.json()
-    schema = {
-        "$ref": "#/components/schemas/RecordedDecisionAnswer",
-        "components": openapi_document()["components"],
-    }
-    jsonschema.validate(record, schema)
+    record = fits(found, "RecordedDecisionAnswer")
     assert orjson.dumps(record["decision"]) == answer.content
     assert record["account_id"] == "acme"
     assert record["frame"]["surface"] == "in_app"

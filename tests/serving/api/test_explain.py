@@ -17,8 +17,8 @@ from serving.app import KeepgrowApp
 from serving.bundle.store import find_bundle
 from serving.features.reader import OnlineReader
 from serving.scoring.exact import MOST_ACCOUNTS, exact_reasons
-from tests.serving.api.test_answers import schema_of
 from tests.serving.api.test_problems import assert_problem
+from tests.serving.documented import schema_of
 from tests.serving.world import IDLE, account_ids
 
 if TYPE_CHECKING:

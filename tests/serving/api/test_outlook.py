@@ -9,10 +9,11 @@ import pytest
 
 from serving.api.card_responses import AccountCard
 from serving.api.responses import DecisionAnswer, ScoreAnswer
-from tests.serving.api.test_answers import INTERVALS, schema_of
+from tests.serving.api.test_answers import INTERVALS
 from tests.serving.api.test_explain import without_reasons
 from tests.serving.api.test_problems import assert_problem
 from tests.serving.catalogues import whatever_happens
+from tests.serving.documented import schema_of
 from tests.serving.world import account_ids
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from keepgrow.valkey import running_valkey
 from serving.api import problems
 from serving.app import KeepgrowApp
 from serving.bundle.store import find_bundle
-from tests.serving.api.test_answers import schema_of
+from tests.serving.documented import schema_of
 from tests.serving.world import write_online
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import redis
 from serving.earlier_scores import KEPT_SECONDS, PREFIX, EarlierScores
 from serving.features.client import make_link
 from serving.scoring.trend import EarlierScore
-from tests.serving.api.test_answers import schema_of
 from tests.serving.api.test_problems import assert_problem
+from tests.serving.documented import schema_of
 from tests.serving.world import END
 
 if TYPE_CHECKING:

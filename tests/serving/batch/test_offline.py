@@ -205,7 +205,7 @@ def test_the_trend_is_the_change_since_the_features_of_thirty_days_earlier(
     brought = asyncio.run(on_record(world, list(before)))
     assert brought == {name: EarlierScore(END - 30 * DAY, p, world.tag) for name, p in before.items()}
     (known, *_), bundle = scored, world.bundle
-    assert change_of(known, bundle.manifest.score_horizon_days, {}) is None
+    assert change_of(known, bundle.manifest.score_horizon, {}) is None
 
 
 def test_an_interrupted_run_leaves_what_was_there(world: World, tmp_path: Path) -> None:

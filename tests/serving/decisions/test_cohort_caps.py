@@ -73,3 +73,24 @@ def test_a_decision_reserves_for_the_accounts_own_cohort() -> None:
     one = frame(features={"region": "latin america"})
     assert cohort_of(one) == Cohort("latin america", "smb")
     assert [use.key for use in wanted_uses(one, capped(cap()), GUIDE)] == ["shares|latin%20america"]
+
+
+def test_all_that_a_catalogue_counts_is_what_its_actions_use() -> None:
+    """The counters of a whole catalogue are the keys of its actions one by one, in order, each with its cap."""
+    actions = (action(key="one"), action(key="two", channel="in_app"), action(key="three"))
+    everything = catalogue(*actions).actions
+    per = (
+        [],
+        ["channel"],
+        ["action"],
+        ["account"],
+        ["account", "action"],
+        ["region"],
+        ["segment", "channel"],
+    )
+    uses = CapUses([cap(id=f"cap_{number}", per=dimensions) for number, dimensions in enumerate(per)])
+    cohort = Cohort("europe", "smb")
+    for account_id in ("a", "b|c"):
+        wanted = [use for one in everything for use in uses.of(one, account_id, "interactive", cohort)]
+        counted = uses.counters(everything, account_id, "interactive", cohort)
+        assert list(counted.items()) == list({use.key: use.cap for use in wanted}.items())

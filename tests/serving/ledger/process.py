@@ -1,6 +1,7 @@
 """A process that writes to a ledger: `python -m tests.serving.ledger.process URL NAME COUNT`.
 
-Each entry is said on standard output once `append` has returned, so whoever kills the process knows what was returned.
+It says `ready` and waits for a line, so that several begin together. Each entry is said on standard output once
+`append` has returned, so whoever kills the process knows what was returned.
 """
 
 from __future__ import annotations
@@ -30,4 +31,7 @@ async def main(url: str, name: str, count: int) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
     asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -17,13 +17,28 @@ from serving.ledger.tables import ENTRIES
 from serving.ledger.verify import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
-def writer(url: str, name: str, count: int) -> subprocess.Popen[str]:
-    """Start a process that appends *count* entries and says each one once it is committed."""
-    command = [sys.executable, "-m", "tests.serving.ledger.process", url, name, str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def writers(url: str, names: Sequence[str], count: int) -> list[subprocess.Popen[str]]:
+    """Start processes that begin together, append *count* entries each, and say each one once it is committed."""
+    module = "tests.serving.ledger.process"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", module, url, name, str(count)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for name in names
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return processes
 
 
 def written(database: Database) -> set[str]:
@@ -37,7 +52,7 @@ def test_two_processes_write_one_chain(ledger_url: str) -> None:
     database = Database(ledger_url)
     if not database.embedded:
         migrate(database)
-    processes = [writer(ledger_url, name, 600) for name in ("left", "right")]
+    processes = writers(ledger_url, ("left", "right"), 600)
     said = [process.communicate(timeout=120)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert [len(lines) for lines in said] == [600, 600]
@@ -53,7 +68,7 @@ def test_two_processes_write_one_chain(ledger_url: str) -> None:
 def test_what_was_returned_survives_kill_9(tmp_path: Path, after: int) -> None:
     """A process killed at any moment leaves a sound chain that holds every entry that was returned."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    process = writer(url, "killed", 100_000)
+    (process,) = writers(url, ["killed"], 100_000)
     assert process.stdout is not None
     said = [process.stdout.readline().strip() for _ in range(after)]
     time.sleep(0.001 * (after % 7))
@@ -63,7 +78,7 @@ def test_what_was_returned_survives_kill_9(tmp_path: Path, after: int) -> None:
     database = Database(url)
     assert {line for line in said if line} <= written(database)
     assert verify(database).broken is None
-    again = writer(url, "after", 5)
+    (again,) = writers(url, ["after"], 5)
     assert len(again.communicate(timeout=60)[0].split()) == 5
     assert verify(database).broken is None
     database.close()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
-import jsonschema
 import pytest
 
-from serving.api.openapi import openapi_document
 from serving.app import KeepgrowApp
 from serving.bundle.store import find_bundle
+from tests.serving.documented import fits
 from tests.serving.triggers.services import NOTE, make_unattended
 from tests.serving.triggers.worlds import free_accounts, settings_in
 
@@ -45,16 +44,6 @@ def state(app: KeepgrowApp) -> ServingState:
     """Return what the app holds."""
     assert app.state is not None
     return app.state
-
-
-def fits(answer: httpx.Response, name: str) -> dict[str, Any]:
-    """Return the answer's JSON, which must be of the documented form *name*."""
-    assert answer.status_code == 200, answer.text
-    document = openapi_document()
-    schema = {**document["components"]["schemas"][name], "components": document["components"]}
-    jsonschema.validate(answer.json(), schema)
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 async def test_a_run_says_what_it_did_and_the_account_shows_it(
