@@ -10,11 +10,8 @@ intervals of their own although the halves of different seeds overlap.
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 import hashlib
 import json
-import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -22,10 +19,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from benchmarks import yardsticks
+from benchmarks import script, yardsticks
 from benchmarks.hillstrom_page import SEEDS, SINGLE, markdown
 from benchmarks.hillstrom_trial import ACTIONS, OUTCOMES, SETTINGS, SHIPPED, load, not_shrunk, shipped
-from benchmarks.shared_data import ROOT
+from benchmarks.shared_data import ROOT, folder
 from training.evaluation.bootstrap import AccountBootstrap
 from training.evaluation.policy_value import (
     PolicyLog,
@@ -172,13 +169,8 @@ def _values(
 
 def main() -> None:
     """Run the benchmark and write its section."""
-    root = Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    shared = os.environ.get("KEEPGROW_SHARED_DATA") or root.parent.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(shared), help="folder of the shared data sets")
-    parser.add_argument("--out", type=Path, default=root / "results" / "hillstrom.md")
+    parser = script.arguments(__doc__, "hillstrom.md")
+    parser.add_argument("--data", type=Path, default=folder(), help="folder of the shared data sets")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
@@ -190,7 +182,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     notes = yardsticks.available()[1]
-    print("\n".join(notes), flush=True)  # noqa: T201 - a script
+    script.say(notes)
     results = run(
         chosen.data,
         range(chosen.first_seed, chosen.first_seed + chosen.seeds),
@@ -201,12 +193,10 @@ def main() -> None:
         results,
         (f"ours with {SETTINGS.bags} bags", *notes),
         SAMPLES,
-        dt.datetime.now(dt.UTC).date().isoformat(),
+        script.today(),
         first=chosen.first_seed,
     )
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(text, encoding="utf-8")
-    print(text)  # noqa: T201 - a script
+    script.write(chosen.out, text)
 
 
 if __name__ == "__main__":

@@ -11,19 +11,17 @@ that half with simulated visits; they are judged by the true effects of the othe
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from benchmarks import yardsticks
+from benchmarks import script, yardsticks
 from benchmarks.hillstrom_planted import SHAPES, planted
 from benchmarks.hillstrom_simulated_page import TRUTH, Judged, markdown
 from benchmarks.hillstrom_trial import ACTIONS, SHIPPED, load, shipped
-from benchmarks.shared_data import ROOT, folder
+from benchmarks.shared_data import folder
 from training.treatments import trial
 
 if TYPE_CHECKING:
@@ -104,21 +102,14 @@ def run(data: Path, shapes: Sequence[str], trials: int, jobs: int) -> list[Judge
 
 def main() -> None:
     """Run the benchmark and write its section."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script.arguments(__doc__, "synthetic-hillstrom.md")
     parser.add_argument("--data", type=Path, default=folder(), help="folder of the shared data sets")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "benchmarks" / "results" / "synthetic-hillstrom.md"
-    )
     parser.add_argument("--trials", type=int, default=6, help="simulated trials of each shape")
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     chosen = parser.parse_args()
     judged = run(chosen.data, tuple(SHAPES), chosen.trials, chosen.jobs)
-    text = markdown(judged, yardsticks.available()[1], dt.datetime.now(dt.UTC).date().isoformat())
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(text, encoding="utf-8")
-    print(text)  # noqa: T201 - a script
+    text = markdown(judged, yardsticks.available()[1], script.today())
+    script.write(chosen.out, text)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,12 @@ WORLD is a folder with `raw` (made by `keepgrow synth`), `features` and `registr
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from benchmarks import script
 from benchmarks.synthetic_estimates import PRIORS, SHIPPED, tell
 from benchmarks.synthetic_figures import covered, error_ratio, rank, true_sd
 from benchmarks.synthetic_policies import (
@@ -194,11 +193,8 @@ def _conflict(told: Told, outcome: str, action: str) -> str:
 
 def main() -> None:
     """Run the benchmark and write its page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script.arguments(__doc__, "synthetic-uplift.md")
     parser.add_argument("worlds", type=Path, nargs="*", help="folders with raw, features and registry.db")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "synthetic-uplift.md")
     parser.add_argument(
         "--paths", type=int, default=32, help="simulated futures a draw and action, a multiple of 4"
     )
@@ -206,26 +202,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer futures")
     chosen = parser.parse_args()
     if not chosen.worlds:
-        print("No synthetic world was given: name a folder that `keepgrow up` made")  # noqa: T201 - a script
+        script.say(["No synthetic world was given: name a folder that `keepgrow up` made"])
         return
     paths, priors = 8 if chosen.quick else chosen.paths, declared_priors(chosen.catalogue)
     lines = [
         "## Uplift on synthetic worlds, against their truth",
         "",
-        PREFACE.format(dt.datetime.now(dt.UTC).date(), paths),
+        PREFACE.format(script.today(), paths),
     ]
     found = []
     for folder in chosen.worlds:
-        told, figures = section(read_world(folder, lambda line: print(line, flush=True)), priors, paths)  # noqa: T201 - a script
+        told, figures = section(read_world(folder, lambda line: script.say([line])), priors, paths)
         lines += ["", *told]
         found.append(figures)
-        print(f"{folder} done", flush=True)  # noqa: T201 - a script
+        script.say([f"{folder} done"])
     if len(found) > 1:
         lines += ["", *summary(found)]
-    text = "\n".join(lines) + "\n"
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(text, encoding="utf-8")
-    print(text)  # noqa: T201 - a script
+    script.write(chosen.out, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -52,12 +52,12 @@ def grow(
 def _single(
     draws: Draws, actions: Sequence[int], settings: UpliftSettings, seed: int, without: int | None
 ) -> dict[int, tuple[Bag, ...]]:
-    """Return bags that follow the mean of an action's own single model and of the one that all actions share."""
+    """Return bags that follow an action's own single model, or the mean of it and of one that all actions share."""
     kept = draws.outside(without)
     rows = draws.arm_rows(kept)
     times = rows.resamples(settings.bags, seed)
     shared: tuple[SingleModel, ...] = ()
-    if actions and rows.actions > 1:
+    if actions and rows.actions > 1 and rows.events:
         shared = single_models(rows, times, settings, seed=seed + 1000 * rows.actions)
     found = {}
     for action in actions:

@@ -1,11 +1,12 @@
 """The S-learner: the outcome by features and arm, whose effects are told again by trees of x alone.
 
-Each action has a model of the draws between it and nothing, and all actions share one of all draws, whose columns say
-whether anything was done and which action it was: what any action did to accounts like these then counts for each of
-them, and a split by one action has to earn its place. An effect is the mean of what the two say. In simulated trials
-the shared one alone ranked accounts worse where actions help different accounts; the mean ranked them as well as the
-action's own model did and was closer to the planted effects. A graph needs the effect of x alone, so a second, small
-booster follows each action's effect.
+Each action has a model of the draws between it and nothing. Where an outcome happens or does not, all actions also
+share a model of all draws, whose columns say whether anything was done and which action it was: what any action did to
+accounts like these then counts for each of them, and a split by one action has to earn its place. An effect is the mean
+of what the two say. In simulated trials the shared one alone ranked accounts worse where actions help different
+accounts; the mean ranked them as well as the action's own model did and was closer to the planted effects. For amounts,
+of which a few large ones decide, the mean ranked no better than the own model, so they do without a shared one. A graph
+needs the effect of x alone, so a second, small booster follows each action's effect.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class ArmRows:
     arm: NDArray[np.intp]
     outcome: NDArray[np.float64]
     actions: int
+
+    @property
+    def events(self) -> bool:
+        """Whether the outcome happens or does not, and is no amount."""
+        return bool(np.isin(self.outcome, (0.0, 1.0)).all())
 
     def of_action(self, action: int, rows: NDArray[np.intp]) -> ArmRows:
         """Return the draws at the positions *rows*, told apart only by whether *action* (0 to K - 1) was taken."""

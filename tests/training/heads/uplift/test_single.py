@@ -71,6 +71,24 @@ def test_the_only_action_of_a_trial_has_a_model_of_its_own_alone(prepared):
     )
 
 
+def test_an_amount_is_learnt_from_the_draws_of_its_own_action_alone(prepared):
+    """Other amounts under the second action change nothing of the first one's effect; other events do."""
+    known = prepared[0]
+    logged = known.treatments
+    happened = logged.outcomes["retained"]
+    of_other = logged.arm == 2
+    for scale, same in ((10.0, True), (1.0, False)):
+        outcomes = (happened * scale, np.where(of_other, 0.0, happened * scale))
+        one, other = (
+            grow(
+                "s", replace(known, treatments=replace(logged, outcomes={"retained": outcome})), [0],
+                settings=SMALL, seed=3,
+            )[0][0].effect(FRESH)
+            for outcome in outcomes
+        )  # fmt: skip
+        assert np.array_equal(one, other) == same
+
+
 def test_nothing_is_learnt_of_a_fold_that_is_left_out(prepared):
     """Other outcomes in the fold change nothing of what is grown without it; draws without folds are refused."""
     known, _ = prepared
