@@ -10,6 +10,7 @@ from training.treatments import LoggedTreatments
 ACTIONS = ("call", "offer")
 START = np.datetime64("2025-01-01", "us")
 SMALL = UpliftSettings(
+    single_models=1,
     bags=3, trees=25, rows_per_leaf=100, learning_rate=0.1, single_trees=75, shared_trees=125, folds=2, repeats=1,
     nuisance_trees=25,
 )  # fmt: skip

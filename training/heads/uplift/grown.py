@@ -52,10 +52,14 @@ def grow(
 def _single(
     draws: Draws, actions: Sequence[int], settings: UpliftSettings, seed: int, without: int | None
 ) -> dict[int, tuple[Bag, ...]]:
-    """Return bags that follow an action's own single model, or the mean of it and of one that all actions share."""
+    """Return bags that follow an action's own single model, or the mean of it and of one that all actions share.
+
+    There are more resamples than bags, as a graph pays for each bag, and training alone for each resample: a bag tells
+    of one, moved so that the mean of the bags is that of all resamples.
+    """
     kept = draws.outside(without)
     rows = draws.arm_rows(kept)
-    times = rows.resamples(settings.bags, seed)
+    times = rows.resamples(settings.bags * settings.single_models, seed)
     shared: tuple[SingleModel, ...] = ()
     if actions and rows.actions > 1 and rows.events:
         shared = single_models(rows, times, settings, seed=seed + 1000 * rows.actions)
@@ -63,11 +67,14 @@ def _single(
     for action in actions:
         inside = np.flatnonzero(np.isin(kept, draws.treatments.comparable(action)))
         alone, of_action = rows.of_action(action, inside), seed + 1000 * action
-        bags = []
-        for number, own in enumerate(single_models(alone, times[:, inside], settings, seed=of_action)):
-            effect = own.effect(alone.matrix, 0)
-            if shared:
-                effect = (effect + shared[number].effect(alone.matrix, action)) / 2.0
-            bags.append(retold(alone.matrix, effect, settings, seed=of_action + 1 + number))
-        found[action] = tuple(bags)
+        own = single_models(alone, times[:, inside], settings, seed=of_action)
+        effects = np.stack([one.effect(alone.matrix, 0) for one in own])
+        if shared:
+            effects = (effects + np.stack([one.effect(alone.matrix, action) for one in shared])) / 2.0
+        told = effects[: settings.bags]
+        told = told + (effects.mean(axis=0) - told.mean(axis=0))
+        found[action] = tuple(
+            retold(alone.matrix, one, settings, seed=of_action + 1 + number)
+            for number, one in enumerate(told)
+        )
     return found

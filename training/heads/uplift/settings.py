@@ -22,6 +22,8 @@ class UpliftSettings:
         single_feature_fraction: The same where the arm is among the features, which a tree must get to see.
         single_trees: Trees of a model of one action's draws that has the arm among its features.
         shared_trees: The same of the model that all actions share.
+        single_models: Resamples a bag from which S is learnt. Their mean over all bags counts; how bags differ tells of
+            one resample each, as with other learners.
         retold_trees: Trees that tell again what those say of an effect, without the treatment among the features.
         folds: Folds of accounts for outcome models that never see the account that they are asked about.
         repeats: Times that the folds are drawn anew; bags take turns, so that their spread holds this chance too.
@@ -40,6 +42,7 @@ class UpliftSettings:
     single_feature_fraction: float = 0.5
     single_trees: int = 150
     shared_trees: int = 250
+    single_models: int = 3
     retold_trees: int = 30
     folds: int = 3
     repeats: int = 2

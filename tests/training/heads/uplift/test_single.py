@@ -118,3 +118,24 @@ def test_every_bag_draws_the_accounts_anew(prepared):
     assert len(told) == 3
     assert not np.array_equal(told[0], told[1])
     assert not np.array_equal(told[1], told[2])
+
+
+def test_more_resamples_than_bags_move_their_mean_and_not_how_they_differ(prepared):
+    """The mean of the bags follows all resamples' models, and the bags differ as the first of these do."""
+    known, settings = prepared[0], replace(SMALL.with_bags(2), single_models=3)
+    bags = grow("s", known, [0], settings=settings, seed=3)[0]
+    assert len(bags) == 2
+    told = np.stack([bag.effect(FRESH) for bag in bags])
+    rows = known.arm_rows(known.outside(None))
+    times = rows.resamples(6, seed=3)
+    inside = known.treatments.comparable(0)
+    own = single_models(rows.of_action(0, inside), times[:, inside], SMALL, seed=3)
+    shared = single_models(rows, times, SMALL, seed=3 + 1000 * rows.actions)
+    each = np.stack(
+        [(one.effect(FRESH, 0) + all_.effect(FRESH, 0)) / 2 for one, all_ in zip(own, shared, strict=True)]
+    )
+    distance = [
+        np.abs(told.mean(axis=0) - wanted).mean() for wanted in (each.mean(axis=0), each[:2].mean(axis=0))
+    ]
+    assert distance[0] < 0.7 * distance[1]
+    assert np.corrcoef(told[0] - told[1], each[0] - each[1])[0, 1] > 0.9
