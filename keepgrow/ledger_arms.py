@@ -10,7 +10,7 @@ import datetime as dt
 import math
 from dataclasses import dataclass, field
 
-from keepgrow.ledger_events import Event, entries, events_by_account
+from keepgrow.ledger_events import Event, entries, events_by_account, last_end, was_gone
 from serving.decisions.holdouts import GLOBAL
 from serving.ledger.database import Database
 from serving.ledger.decisions import DECISION
@@ -35,7 +35,7 @@ class ArmFigures:
     Attributes:
         arm: Its name, `held out` for the global holdout.
         with_action: Accounts whose first decision proposed an action.
-        left: Per account, whether it left within the window.
+        left: Per account, whether it was without a subscription at the window's end.
         grown: Per account, the MRR that it added within the window, in the catalogue's currency.
         expanded: Per account, whether it expanded within the window.
     """
@@ -72,7 +72,8 @@ class Compared:
 def compare_arms(database: Database, *, window_days: int, now: dt.datetime) -> list[Compared]:
     """Return every arm of the ledger, the held out first, then by name.
 
-    An account counts once its window has passed; silence within it means that it stayed and did not expand.
+    An account counts once its window has passed; silence within it means that it stayed, or stayed away if it had no
+    subscription before, and did not expand.
 
     Args:
         database: The ledger's.
@@ -97,16 +98,17 @@ def compare_arms(database: Database, *, window_days: int, now: dt.datetime) -> l
         arm = HELD_OUT if GLOBAL in draw["held_out"] else str(draw["arm"])
         figures = arms.setdefault(arm, ArmFigures(arm))
         figures.with_action += answer["action"] is not None
-        _count(figures, [one for one in events[entry.account_id] if entry.at <= one.at < entry.at + window])
+        happened = [one for one in events[entry.account_id] if entry.at <= one.at < entry.at + window]
+        _count(figures, happened, gone=was_gone(entry))
     control = arms.get(HELD_OUT)
     order = sorted(arms.values(), key=lambda one: (one.arm != HELD_OUT, one.arm))
     return [_compared(one, control) for one in order]
 
 
-def _count(figures: ArmFigures, seen: list[Event]) -> None:
-    ends = [one for one in sorted(seen, key=lambda one: one.at) if one.event in {"lost", "reactivated"}]
+def _count(figures: ArmFigures, seen: list[Event], *, gone: bool) -> None:
+    pays = last_end(seen)
     sales = [one for one in seen if one.event == "converted"]
-    figures.left.append(bool(ends) and ends[-1].event == "lost")
+    figures.left.append(gone if pays is None else not pays)
     figures.expanded.append(bool(sales))
     figures.grown.append(sum(one.extra_mrr or 0.0 for one in sales))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from serving.ledger.database import Database
@@ -33,6 +33,17 @@ def events_by_account(database: Database) -> dict[str, list[Event]]:
         if entry.account_id is not None and outcome["event"] in {"lost", "converted", "reactivated"}:
             events[entry.account_id].append(Event(entry.at, outcome["event"], outcome["extra_mrr"]))
     return events
+
+
+def was_gone(decision: Entry) -> bool:
+    """Return whether the account of a decision's entry had no subscription when it was made."""
+    return decision.content["frame"]["features"].get("has_active_subscription") is False
+
+
+def last_end(seen: Iterable[Event]) -> bool | None:
+    """Return whether an account had a subscription after the last event that says so; None if none does."""
+    ends = [one for one in sorted(seen, key=lambda one: one.at) if one.event in {"lost", "reactivated"}]
+    return ends[-1].event == "reactivated" if ends else None
 
 
 def entries(database: Database, kind: str) -> Iterator[Entry]:

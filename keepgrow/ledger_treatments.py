@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from keepgrow.ledger_events import Event, entries, events_by_account
+from keepgrow.ledger_events import Event, entries, events_by_account, last_end, was_gone
 from serving.decisions.arms import NOTHING
 from serving.ledger.database import Database
 from serving.ledger.decisions import DECISION, read_decision
@@ -69,7 +69,7 @@ def write_treatments(
         dest: The file.
         window_days: Days after a draw whose outcomes are its own.
         now: Until when outcomes can be known.
-        silence_is_known: Whether silence until a window's end means that nothing was lost or converted.
+        silence_is_known: Whether silence until a window's end means that nothing was lost, converted or reactivated.
 
     Raises:
         LedgerUnavailable: The database does not answer.
@@ -100,7 +100,7 @@ def write_treatments(
                     "action": one.action_type,
                     "arm": "treated" if one.treated else "held_out",
                     "propensity": one.propensity,
-                    **_outcome(seen, entry.at + window if known_by_silence else None),
+                    **_outcome(seen, entry.at + window if known_by_silence else None, gone=was_gone(entry)),
                 }
             )
     dest.parent.mkdir(parents=True, exist_ok=True)
@@ -166,15 +166,20 @@ def drawn_of(answer: Mapping[str, Any], types: Mapping[str, str]) -> list[_Draw]
     return [_Draw(action["type"], True, chance / (nothing + chance))]
 
 
-def _outcome(seen: list[Event], silent_until: dt.datetime | None) -> dict[str, Any]:
-    """Return the columns of an outcome; those that nothing is known of are null."""
+def _outcome(seen: list[Event], silent_until: dt.datetime | None, *, gone: bool) -> dict[str, Any]:
+    """Return the columns of an outcome; those that nothing is known of are null.
+
+    Args:
+        seen: What happened within the window.
+        silent_until: Its end if silence until then is known, else None.
+        gone: Whether the account had no subscription at the draw: then silence means that it did not come back.
+    """
     seen = sorted(seen, key=lambda one: one.at)
-    ends = [one for one in seen if one.event in {"lost", "reactivated"}]
     sales = [one for one in seen if one.event == "converted"]
-    retained: bool | None = ends[-1].event == "reactivated" if ends else None
+    retained = last_end(seen)
     expanded: bool | None = True if sales else None
     if silent_until is not None:
-        retained = True if retained is None else retained
+        retained = not gone if retained is None else retained
         expanded = bool(expanded)
     extra = sum(one.extra_mrr or 0.0 for one in sales) if sales else None
     last = seen[-1].at if seen else None

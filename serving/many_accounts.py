@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from serving import metrics
 from serving.errors import UnknownAccount
 from serving.reading import count_scores, read_features, statuses_of
-from serving.scoring.engine import Asked, finish
+from serving.scoring.engine import Asked, any_left, finish
 from serving.scoring.exact import score_exactly
 from serving.scoring.written import nothing_written, write
 
@@ -194,7 +194,7 @@ async def _ask_part(state: ServingState, account_ids: Sequence[str], *, interval
 
 def _timed_run(bundle: Bundle, matrix: NDArray[np.float64], intervals: bool) -> tuple[Outputs, float]:
     started = time.perf_counter()
-    outputs = bundle.run(matrix, contributions=True, intervals=intervals)
+    outputs = bundle.run(matrix, contributions=True, intervals=intervals, departed=any_left(bundle, matrix))
     return outputs, time.perf_counter() - started
 
 

@@ -32,11 +32,13 @@ __all__ = [
     "SplitDefinition",
     "ThresholdPolicy",
     "UpsellDefinition",
+    "WinbackDefinition",
     "load_definitions",
 ]
 
-HeadName = Literal["churn", "upsell"]
+HeadName = Literal["churn", "upsell", "winback"]
 HEADS: tuple[HeadName, ...] = ("churn", "upsell")
+"""Of accounts with a subscription; `winback` is of those that have left, on rows of its own."""
 DEFAULT_FILE = Path(__file__).with_name("definitions.yaml")
 
 
@@ -68,6 +70,22 @@ class UpsellDefinition(_Value):
         if not (self.higher_plan or self.more_seats):
             raise ValueError("upsell: at least one of higher_plan and more_seats must be true")
         return self
+
+
+class WinbackDefinition(_Value):
+    """Until when an account that has left may be won back, and how many returns teach when."""
+
+    within_days: int = Field(
+        default=365,
+        ge=1,
+        description="Days after the end of paid coverage until which an account counts as one that has left; features "
+        "are kept for a year.",
+    )
+    min_returns: int = Field(
+        default=20,
+        ge=1,
+        description="Returns that must be known before the test begins; with fewer there is no head.",
+    )
 
 
 class SplitDefinition(_Value):
@@ -134,6 +152,7 @@ class Definitions(_Value):
     score_horizon_days: int = 90
     churn: ChurnDefinition = ChurnDefinition()
     upsell: UpsellDefinition = UpsellDefinition()
+    winback: WinbackDefinition = WinbackDefinition()
     tiers: tuple[Tier, ...]
     thresholds: ThresholdPolicy = ThresholdPolicy()
     split: SplitDefinition = SplitDefinition()
@@ -153,6 +172,11 @@ class Definitions(_Value):
             raise ValueError(
                 f"upsell.long_horizon_days {longer} must lie past the last horizon, {self.horizons_days[-1]} days"
             )
+        if self.winback.within_days <= self.churn.grace_days:
+            raise ValueError(
+                f"winback.within_days {self.winback.within_days} must lie past churn.grace_days, "
+                f"{self.churn.grace_days} days"
+            )
         require_cover(self.tiers)
         return self
 
@@ -166,6 +190,11 @@ class Definitions(_Value):
             return (
                 "The last paid subscription ends and no other paid one starts within "
                 f"{self.churn.grace_days} days; dated at that end."
+            )
+        if head == "winback":
+            return (
+                f"A paid subscription begins again after one ended {self.churn.grace_days} to "
+                f"{self.winback.within_days} days before; dated at its start."
             )
         ways = []
         if self.upsell.higher_plan:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from training.definitions import Definitions
 
-__all__ = ["Intervals", "Labels", "label_accounts", "read_labels"]
+__all__ = ["Intervals", "Labels", "label_accounts", "read_labels", "read_subscriptions"]
 
 MICROSECONDS_PER_DAY = 86_400_000_000
 _NEVER = 2**62
@@ -173,6 +173,25 @@ def read_labels(folder: Path, cutoffs: Sequence[dt.date], definitions: Definitio
         DatasetError: The folder has no accounts or no subscriptions.
         DataFolderError: A file can't be read as the raw-table contract asks.
     """
+    subscriptions, refused = read_subscriptions(folder)
+    con = reading.connect()
+    return label_accounts(
+        subscriptions,
+        cutoffs,
+        end_day=reading.end_day(con, folder),
+        plan_order=reading.plan_order(con, folder),
+        definitions=definitions,
+        withheld=refused,
+    )
+
+
+def read_subscriptions(folder: Path) -> tuple[pa.Table, list[str]]:
+    """Return what labels read of the subscriptions in *folder*, and the accounts whose `consent_training` is false.
+
+    Raises:
+        DatasetError: The folder has no accounts or no subscriptions.
+        DataFolderError: A file can't be read as the raw-table contract asks.
+    """
     con = reading.connect()
     subscriptions = reading.scan(con, folder, "subscriptions")
     accounts = reading.scan(con, folder, "accounts")
@@ -180,14 +199,8 @@ def read_labels(folder: Path, cutoffs: Sequence[dt.date], definitions: Definitio
         absent = "subscriptions" if subscriptions is None else "accounts"
         raise DatasetError(f"{folder}: the table {absent} is not there; labels can't be made without it")
     refused = accounts.filter(~accounts.consent_training.fill_null(True)).select("account_id").to_pyarrow()
-    return label_accounts(
-        subscriptions.select(*_SUBSCRIPTION_COLUMNS).to_pyarrow(),
-        cutoffs,
-        end_day=reading.end_day(con, folder),
-        plan_order=reading.plan_order(con, folder),
-        definitions=definitions,
-        withheld=refused.column("account_id").to_pylist(),
-    )
+    found = subscriptions.select(*_SUBSCRIPTION_COLUMNS).to_pyarrow()
+    return found, refused.column("account_id").to_pylist()
 
 
 def _ranks(plan_order: Sequence[str]) -> pa.Array:

@@ -1,7 +1,8 @@
 """Trains what a bundle says beyond probabilities by horizon, part by part; a part that data can't bear is left out.
 
 The parts: how sure each head is, which accounts are unlike the training data, expansion within a year, how much MRR
-grows, where health goes, and what actions change. A part that is left out says why in the metrics.
+grows, where health goes, when accounts that have left come back, and what actions change. A part that is left out says
+why in the metrics.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from training.heads.long_horizon import LongInterval, fit_long_interval
 from training.outlook_outcomes import effects_by_outcome
 from training.outlook_trajectory import trajectory_of
 from training.outlook_values import Outlook
+from training.outlook_winback import winback_of
 from training.stages import Stages
 from training.support import fit_support, null_view_shares
 from training.uncertainty.fit import CONFIDENCE, fit_halves, fit_uncertainty
@@ -103,6 +105,17 @@ def train_outlook(
         "trajectory",
         lambda: trajectory_of(trained["churn"].head, rows, parts, split, sources, fitting, **chosen),
     )
+    progress("when accounts that have left come back")
+    winback, metrics["winback"] = run(
+        "win-back",
+        lambda: winback_of(
+            sources.winback,
+            split,
+            samples=settings.bootstrap_samples,
+            progress=progress,
+            **fitting,
+        ),
+    )
     effects, metrics["uplift"] = effects_by_outcome(
         trained["churn"], halves["churn"], sources, run=run, settings=settings, progress=progress, **chosen
     )
@@ -113,6 +126,7 @@ def train_outlook(
         amount=amount,
         trajectory=trajectory,
         effects=effects,
+        winback=winback,
         metrics=metrics,
     )
 

@@ -1,6 +1,7 @@
 """Trains the uplift heads of each outcome as a stage of its own, side by side, and puts them together.
 
-Outcomes don't know of one another: what comes out is what `train_effects` gives for all of them at once.
+Outcomes don't know of one another: what comes out is what `train_effects` gives for each of them alone. Draws of
+accounts that had left teach `returned`, all others `retained` and `expanded`.
 
 LightGBM has one number of threads for a whole process, set anew by each call, and a data set being filled while another
 call raises it writes past its buffers. Whatever of LightGBM runs side by side therefore says `num_threads=1`; what
@@ -20,6 +21,8 @@ from training.outlook_values import EffectHeads, nearest_horizon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from training.heads.train import TrainedHead
     from training.outlook_sources import OutlookSources
@@ -65,23 +68,34 @@ def effects_by_outcome(
         column = nearest_horizon(churn.head, treatments.outcome_days)
         leaving = halves.unseen(treatments.account_id, draws)[:, column]
 
-    def learnt(some: OutlookSources) -> Learnt:
+    def learnt(some: OutlookSources, leaving: NDArray[np.float64]) -> Learnt:
         return train_effects(some, leaving, samples=samples, seed=seed, settings=settings, progress=progress)
 
-    if treatments is None or not treatments.outcomes:
-        return learnt(sources)
+    if treatments is None or draws is None or not treatments.outcomes:
+        return learnt(sources, leaving)
 
     def one(outcome: str) -> Learnt:
-        alone = replace(treatments, outcomes={outcome: treatments.outcomes[outcome]})
-        return run(f"uplift, {outcome}", lambda: learnt(replace(sources, treatments=alone)))
+        alone, rows = treatments.about(outcome)
+        mine = replace(sources, treatments=alone, draws=draws[rows])
+        return run(f"uplift, {outcome}", lambda: learnt(mine, leaving[rows]))
 
     with ThreadPoolExecutor(max_workers=len(treatments.outcomes)) as pool:
         every = list(pool.map(one, treatments.outcomes))
     found = [(heads, told) for heads, told in every if heads is not None]
     if not found:
         return every[0]
-    report = dict(found[0][1])
+    report = dict(found[0][1]) | {
+        "draws": len(treatments),
+        "accounts": len(set(treatments.account_id.tolist())),
+    }
     report["outcomes"] = {name: told for _, one in found for name, told in one["outcomes"].items()}
+    lacking = {
+        name: told["left_out"]
+        for name, (heads, told) in zip(treatments.outcomes, every, strict=True)
+        if heads is None
+    }
+    if lacking:
+        report["left_out_outcomes"] = lacking
     together = EffectHeads(
         heads=tuple(head for heads, _ in found for head in heads.heads),
         draws=tuple(count for heads, _ in found for count in heads.draws),

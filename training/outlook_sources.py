@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training.departure_columns import subscribed_as_zero
 from training.encoding import encode
 from training.errors import DatasetError
 from training.heads.amount import read_log_ratios
 from training.labels_trajectory import level_before, read_levels
 from training.treatments import historical_treatment_features, read_treatments
+from training.winback_rows import read_winback_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from training.heads.uplift.shrinkage import Prior
     from training.labels_trajectory import LevelSeries
     from training.treatments import LoggedTreatments
+    from training.winback_rows import WinbackRows
 
 
 HEALTH_INPUTS = ("health_score", "health_score_28d_change")
@@ -41,6 +44,7 @@ class OutlookSources:
         health_names: Features of the `health` view that are served beside the model's, e of them.
         treatments: The m draws, or None.
         draws: Shape (m, f), features as of each draw, or None.
+        winback: Accounts that had left, rows of their own with features and labels, or None.
         priors: Declared effects by (action, outcome).
         absent: Why a source is None, a sentence each, by `levels` and `treatments`.
         facts: What was left out of the treatments, for the manifest.
@@ -52,6 +56,7 @@ class OutlookSources:
     health_names: tuple[str, ...] = ()
     treatments: LoggedTreatments | None = None
     draws: NDArray[np.float64] | None = None
+    winback: WinbackRows | None = None
     priors: Mapping[tuple[str, str], Prior] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -99,8 +104,10 @@ def read_outlook_sources(
             health = np.column_stack(known) if known else None
         except DatasetError as error:
             absent["levels"] = f"Health levels are not known: {error}."
+    progress("features of accounts that had left")
+    winback = read_winback_rows(data, store, rows, definitions)
     log_ratios = read_log_ratios(data, rows.labels, definitions.horizons_days[-1])
-    found = read_treatments(data)
+    found = read_treatments(data, grace_days=definitions.churn.grace_days)
     facts: dict[str, Any] = {}
     treatments, draws = None, None
     if found is None:
@@ -114,7 +121,10 @@ def read_outlook_sources(
             empty = frame.isna().all(axis=1).to_numpy(dtype=bool)
             facts["left_out_draws"]["without_features"] = int(empty.sum())
             frame = frame.loc[~empty].reset_index(drop=True)
-            draws = encode(frame, rows.contract.model_features, rows.encodings)
+            columns = rows.contract.model_features
+            draws = subscribed_as_zero(
+                encode(frame, columns, rows.encodings), [column.name for column in columns]
+            )
             treatments = treatments.select(np.flatnonzero(~empty))
     return OutlookSources(
         log_ratios=log_ratios,
@@ -123,6 +133,7 @@ def read_outlook_sources(
         health_names=names,
         treatments=treatments,
         draws=draws,
+        winback=winback,
         priors=priors,
         absent=absent,
         facts=facts,

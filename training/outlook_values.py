@@ -79,6 +79,7 @@ class Outlook:
         amount: How much MRR grows if an account expands.
         trajectory: Where health goes.
         effects: What actions change.
+        winback: When an account that has left comes back.
         metrics: What is told of each part, for the manifest; a part that is left out says why (`left_out`).
     """
 
@@ -88,6 +89,7 @@ class Outlook:
     amount: AmountModel | None = None
     trajectory: TrajectoryHead | None = None
     effects: EffectHeads | None = None
+    winback: HazardHead | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @property

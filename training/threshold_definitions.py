@@ -79,6 +79,10 @@ class ThresholdPolicy(_Value):
     )
     targets: Targets = Targets()
 
-    def intervention(self, head: Literal["churn", "upsell"]) -> InterventionValue:
-        """Return the assumptions about acting on *head*."""
-        return self.churn if head == "churn" else self.upsell
+    def intervention(self, head: str) -> InterventionValue:
+        """Return the assumptions about acting on *head*.
+
+        Raises:
+            KeyError: It is neither `churn` nor `upsell`; no other head has thresholds.
+        """
+        return {"churn": self.churn, "upsell": self.upsell}[head]

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from feature_repo.tables import reading
 from training.dataset import historical_features
+from training.definitions import ChurnDefinition
+from training.departed import had_left
 from training.errors import DatasetError
 from training.labels import Labels
 
@@ -23,12 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ibis.expr.types import Table
     from numpy.typing import NDArray
 
     from feature_repo.contract import FeatureContract
 
-Outcome: TypeAlias = Literal["retained", "expanded"]
+Outcome: TypeAlias = Literal["retained", "expanded", "returned"]
 OUTCOMES: tuple[Outcome, ...] = ("retained", "expanded")
+"""Of accounts that had not left when an arm was drawn."""
+RETURNED: Final = "returned"
+"""Of accounts that had left when an arm was drawn: whether they came back. No draw has this and one of the others."""
 OUTCOME_DAYS = 90
 
 MIN_CHANCE = 0.02
@@ -68,7 +74,8 @@ class LoggedTreatments:
         actions: The K actions; action k is arm k + 1.
         arm: Shape (n,), 0 to K: the arm that was drawn.
         propensities: Shape (n, K + 1): the chance of each arm, 0 where it could not be drawn; rows sum to 1.
-        outcomes: Per outcome, shape (n,): its value in the window after the draw, NaN where it is not known.
+        outcomes: Per outcome, shape (n,): its value in the window after the draw, NaN where it is not known or where
+            the draw is not about it; `returned` is there only if some accounts had left when their arm was drawn.
         outcome_days: Length of that window.
     """
 
@@ -104,6 +111,29 @@ class LoggedTreatments:
             outcomes={name: values[rows] for name, values in self.outcomes.items()},
         )
 
+    def about(self, outcome: str) -> tuple[LoggedTreatments, NDArray[np.intp]]:
+        """Return the draws that can teach *outcome*, among the actions that they could come to, and their positions.
+
+        Draws of accounts that had left teach `returned` and nothing else; without any, every draw teaches the others.
+        """
+        alone = replace(self, outcomes={outcome: self.outcomes[outcome]})
+        if RETURNED not in self.outcomes:
+            return alone, np.arange(len(self))
+        rows = np.flatnonzero(np.isfinite(self.outcomes[RETURNED]) == (outcome == RETURNED))
+        return alone.select(rows).among_drawn(), rows
+
+    def among_drawn(self) -> LoggedTreatments:
+        """Return the same draws without actions that none of them could have come to."""
+        kept = np.flatnonzero((self.propensities[:, 1:] > 0).any(axis=0))
+        place = np.zeros(len(self.actions) + 1, dtype=np.intp)
+        place[kept + 1] = np.arange(1, len(kept) + 1)
+        return replace(
+            self,
+            actions=tuple(self.actions[action] for action in kept),
+            arm=place[self.arm],
+            propensities=self.propensities[:, np.concatenate([[0], kept + 1])],
+        )
+
     def comparable(self, action: int) -> NDArray[np.intp]:
         """Return positions of the draws of *action* (0 to K - 1) or nothing, in which either could have come."""
         possible = (self.propensities[:, 0] > 0) & (self.propensities[:, action + 1] > 0)
@@ -123,18 +153,24 @@ class LoggedTreatments:
 
 
 def read_treatments(
-    folder: Path, *, outcome_days: int = OUTCOME_DAYS, known_by: dt.date | None = None
+    folder: Path,
+    *,
+    outcome_days: int = OUTCOME_DAYS,
+    known_by: dt.date | None = None,
+    grace_days: int = ChurnDefinition().grace_days,
 ) -> tuple[LoggedTreatments, LeftOut] | None:
     """Read the treatments of a data folder whose outcomes are known, in the order of time.
 
     Censoring: a draw counts only if its whole window had passed by *known_by*, whatever came of it; to keep early
     leavers of an open window would make every action look harmful. Within a passed window leaving is final, so an
-    outcome that was written down early counts if the account had left or expanded, and is lost if it had not.
+    outcome that was written down early counts if the account had left or expanded, and is lost if it had not. Of an
+    account that had left before the draw, coming back is what counts early.
 
     Args:
         folder: A data folder.
         outcome_days: Length of the outcome window in days.
         known_by: First day of which nothing is known; the day after the data's end if None.
+        grace_days: Days without a paid subscription after which an account has left.
 
     Returns:
         The draws and what was left out, or None if the folder has no table `treatments`.
@@ -159,11 +195,35 @@ def read_treatments(
     )
     frame = table.order_by(["treated_at", "treatment_id"]).select(*_COLUMNS).to_pyarrow().to_pandas()
     end = known_by or reading.end_day(con, folder) + dt.timedelta(days=1)
-    return from_frame(frame, refused, outcome_days=outcome_days, known_by=end)
+    return from_frame(
+        frame,
+        refused,
+        outcome_days=outcome_days,
+        known_by=end,
+        left=_left(reading.scan(con, folder, "subscriptions"), frame, grace_days),
+    )
+
+
+def _left(subscriptions: Table | None, frame: pd.DataFrame, grace_days: int) -> NDArray[np.bool_] | None:
+    """Return which draws of *frame* are of accounts that had left; None if nothing is known of subscriptions."""
+    if subscriptions is None:
+        return None
+    columns = ("account_id", "started_at", "ended_at", "is_trial")
+    return had_left(
+        frame["account_id"].to_numpy(dtype=object),
+        pd.to_datetime(frame["treated_at"], utc=True),
+        subscriptions.select(*columns).to_pyarrow().to_pandas(),
+        grace_days=grace_days,
+    )
 
 
 def from_frame(
-    frame: pd.DataFrame, refused: set[str], *, outcome_days: int, known_by: dt.date
+    frame: pd.DataFrame,
+    refused: set[str],
+    *,
+    outcome_days: int,
+    known_by: dt.date,
+    left: NDArray[np.bool_] | None = None,
 ) -> tuple[LoggedTreatments, LeftOut]:
     """Turn rows of the table `treatments` into draws; see `read_treatments`.
 
@@ -172,6 +232,7 @@ def from_frame(
         refused: Accounts that may not be trained on.
         outcome_days: Length of the outcome window in days.
         known_by: First day of which nothing is known.
+        left: Shape (rows,), whether the account had left when its arm was drawn; None: none had.
     """
     moment = pd.to_datetime(frame["treated_at"], utc=True)
     window = pd.Timedelta(days=outcome_days)
@@ -188,6 +249,10 @@ def from_frame(
         "retained": _final(frame["outcome_retained"], complete, event=0.0),
         "expanded": _final(frame["outcome_expanded"], complete, event=1.0),
     }
+    if left is not None and (left & usable).any():
+        back = _final(frame["outcome_retained"], complete, event=1.0)
+        outcomes = {name: np.where(left, np.nan, values) for name, values in outcomes.items()}
+        outcomes[RETURNED] = np.where(left, back, np.nan)
     known = np.any([np.isfinite(values) for values in outcomes.values()], axis=0)
     lost = usable & ~known
     left_out = LeftOut(

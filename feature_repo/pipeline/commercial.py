@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from feature_repo.pipeline.departure import departures
 from feature_repo.pipeline.frame import Frame, attach
 from feature_repo.pipeline.payments import payments
 from feature_repo.pipeline.subscription_state import periods, running_periods, with_current
@@ -51,7 +52,7 @@ def expression(frame: Frame) -> ir.Table:
         tried=rows["begin_day"].min(where=trial),
         bought=rows["begin_day"].min(where=~trial),
     )
-    grid = attach(attach(grid, begun), _plan_changes(frame, rows))
+    grid = attach(attach(attach(grid, begun), _plan_changes(frame, rows)), departures(frame, rows))
     grid = grid.mutate(
         mrr=grid["micro_mrr"].fill_null(0.0) / MICRO,
         mrr_per_seat=ratio(grid["micro_mrr"], grid["seats"]) / MICRO,

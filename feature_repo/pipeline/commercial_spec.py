@@ -204,5 +204,48 @@ COMMERCIAL = ViewSpec(
             "trial",
             "The trial became a paid subscription after {days}",
         ),
+        Feature(
+            "days_since_end",
+            "Float64",
+            "Days since paid coverage ended; null while a paid subscription runs, and if there never was one.",
+            "departure",
+            "The last paid subscription ended {days} ago",
+        ),
+        Feature(
+            "mrr_at_end",
+            "Float64",
+            "Monthly recurring revenue of the paid subscriptions with which coverage ended; null as `days_since_end`.",
+            "departure",
+            "It paid {money} a month when it left",
+        ),
+        Feature(
+            "plan_at_end",
+            "String",
+            "Plan with which paid coverage ended, the one that began last; null as `days_since_end`.",
+            "departure",
+            role="policy",
+        ),
+        Feature(
+            "seats_at_end",
+            "Int64",
+            "Seats with which paid coverage ended, over all paid subscriptions; null as `days_since_end`.",
+            "departure",
+            role="policy",
+        ),
+        Feature(
+            "ended_unpaid",
+            "Bool",
+            "Whether paid coverage ended for want of payment; null as `days_since_end`, and if no reason is known.",
+            "departure",
+            "Ended for want of payment: {value}",
+        ),
+        Feature(
+            "times_left",
+            "Int64",
+            "How many times paid coverage has ended for more than 30 days, the present gap included however short it "
+            "is yet; null as `days_since_end`.",
+            "departure",
+            "It has left {value} times",
+        ),
     ),
 )

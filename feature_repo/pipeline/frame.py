@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 EPOCH = dt.date(1970, 1, 1)
-KEEP_AFTER_END_DAYS = 60
-"""An account has rows until this many days after its last subscription ended."""
+KEEP_AFTER_END_DAYS = 365
+"""An account has rows until this many days after its last paid subscription ended: so long it may be won back."""
+KEEP_WITHOUT_PAYING_DAYS = 60
+"""An account that never paid has rows until this many days after its start, and after its last trial ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +120,20 @@ def starts(accounts: ir.Table, subscriptions: ir.Table) -> ir.Table:
 def make_spine(accounts: ir.Table, subscriptions: ir.Table, first: int, last: int) -> ir.Table:
     """Return the rows to make from *first* to *last*: `account_id`, `day`.
 
-    An account has rows from its start on, while a subscription runs or ended at most 60 days ago; without any
-    subscription yet, for the first 60 days.
+    An account has rows from its start on, while a subscription runs, for 365 days after a paid one ended and for 60
+    after a trial did; without any subscription yet, for the first 60 days.
     """
     begin = starts(accounts, subscriptions)
     trial_run = begin.select(
-        "account_id", since=begin["start_day"], until=begin["start_day"] + KEEP_AFTER_END_DAYS
+        "account_id", since=begin["start_day"], until=begin["start_day"] + KEEP_WITHOUT_PAYING_DAYS
+    )
+    kept = ibis.ifelse(
+        subscriptions["is_trial"].fill_null(False), KEEP_WITHOUT_PAYING_DAYS, KEEP_AFTER_END_DAYS
     )
     paid = subscriptions.select(
         "account_id",
         since=day_of(subscriptions["started_at"]),
-        until=ibis.coalesce(day_of(subscriptions["ended_at"]) + KEEP_AFTER_END_DAYS, ibis.literal(last)),
+        until=ibis.coalesce(day_of(subscriptions["ended_at"]) + kept, ibis.literal(last)),
     )
     spans = trial_run.union(paid.semi_join(accounts, "account_id"))
     spans = spans.filter((spans["since"] <= last) & (spans["until"] >= first))

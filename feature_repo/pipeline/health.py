@@ -30,14 +30,25 @@ SLOPE_DAYS = 30.0
 LOW_LIMIT = 50.0
 RECOVERY_POINTS = 10.0
 
-NEEDS: Mapping[str, tuple[str, ...]] = LEVEL_NEEDS
+KNOWN_AFTER_END_DAYS = 60
+"""Days after the end of paid coverage from which on an account without any subscription has no score."""
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    **LEVEL_NEEDS,
+    "commercial": (*LEVEL_NEEDS["commercial"], "plan", "days_since_end"),
+}
 
 LOST: Mapping[str, tuple[str, ...]] = {}
 """No single table takes a feature away: its part of the score drops out."""
 
 
 def scored(rows: ir.Table) -> ir.Table:
-    """Return `account_id`, `day`, `score` (thousandths) and `days_since_last_touch` of *rows*, which hold `NEEDS`."""
+    """Return `account_id`, `day`, `score` (thousandths) and `days_since_last_touch` of *rows*, which hold `NEEDS`.
+
+    Days on which nothing ran for long are left out, so that an account that comes back is not compared with them.
+    """
+    gone = (rows["days_since_end"] > KNOWN_AFTER_END_DAYS).fill_null(False) & rows["plan"].isnull()
+    rows = rows.filter(~gone)
     known = rows.select("account_id", "day", "days_since_last_touch", **parts(rows))
     return known.select("account_id", "day", "days_since_last_touch", score=milli(level(known)))
 

@@ -65,7 +65,7 @@ READINGS: Mapping[str, Reading] = {
             "storage_limit_gb",
             "features_available",
         ),
-        (("ended_at",),),
+        (("ended_at", "end_reason"),),
     ),
     "usage_daily": Reading("day", ("account_id", "metric", "value")),
     "feature_usage": Reading("day", ("account_id", "feature_key", "count", "errors", "feature_tier")),

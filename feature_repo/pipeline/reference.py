@@ -17,10 +17,10 @@ One row is one account and day. It carries `account_id`, `event_timestamp` (the 
 `created` (when the row was computed) and the features below. A row uses only what was known before its
 `event_timestamp`.
 
-An account has rows from its creation (or its first subscription, whichever came first) until 60 days after
-its last subscription ended. A count is zero on a day without a row only once the account has reported that
-metric; before, it is null. Levels keep their last value. Tickets, invoices and touches that are not there
-count as zero.
+An account has rows from its creation (or its first subscription, whichever came first) until 365 days after
+its last paid subscription ended, and until 60 days after its start or its last trial if it never paid. A count
+is zero on a day without a row only once the account has reported that metric; before, it is null. Levels keep
+their last value. Tickets, invoices and touches that are not there count as zero.
 
 Features with the role `model` may enter a model; those with the role `policy` are read by decisions only; those with
 the role `offline` are for analysis, and are not served.

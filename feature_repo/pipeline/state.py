@@ -23,6 +23,7 @@ SHARED_CODE = (
     "expressions",
     "derived",
     "subscription_state",
+    "departure",
     "usage_peaks",
     "payments",
     "health_level",

@@ -23,7 +23,12 @@ TREATMENTS = Table(
             maximum=1,
         ),
         Column("outcome_at", Kind.TIME, "When the outcome was observed.", nullable=True),
-        Column("outcome_retained", Kind.BOOL, "Whether the account was still paying then.", nullable=True),
+        Column(
+            "outcome_retained",
+            Kind.BOOL,
+            "Whether the account was paying then: still, or again if it had left before the draw.",
+            nullable=True,
+        ),
         Column("outcome_expanded", Kind.BOOL, "Whether the account had expanded by then.", nullable=True),
         Column("outcome_extra_mrr", Kind.FLOAT, "Change of MRR until then.", nullable=True),
     ),

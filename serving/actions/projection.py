@@ -2,23 +2,26 @@
 
 Intervals are analytic. Effects on retention and expansion are taken as normal and independent of each other; the error
 of one effect is shared by all accounts (it is one belief), so that over accounts it adds up and does not average
-out. That makes intervals of lists wide, and never too narrow for it.
+out. That makes intervals of lists wide, and never too narrow for it. Of accounts that have left, what counts is the
+effect on coming back, at the MRR that they had.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from serving.decisions.lift import BelievedLift, believed_lifts
+from serving.decisions.lift import BelievedLift, believed_lifts, believed_return
 from serving.decisions.value import MONTHS, expansion
 from serving.wilson import Z_90
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from serving.actions.types import Situation, TypedAction
+    from serving.decisions.catalogue import Action
     from serving.decisions.lift import Outcome
 
 METHOD: Final = (
@@ -52,15 +55,18 @@ class Outlay:
     """One action on one account: what is at stake, what is believed, and what it takes.
 
     Attributes:
-        mrr: The account's MRR; 0 if not known.
+        mrr: The account's MRR; 0 if not known or if it has left.
         extra: MRR that its expansion would add; 0 if not known.
         churn: Its probability of leaving within the scored horizon.
         retain: Believed change of the chance of staying.
         expand: Believed change of the chance of expanding.
         complain: Believed rise of the probability of a complaint.
+        back: Believed change of the chance of coming back; None unless the action is for accounts that have left.
+        mrr_back: MRR that comes back with the account; 0 if not known.
         cost: Cost of the action.
         csm_minutes: Working time.
-        give_away: Revenue of a year that is given up if the account takes it.
+        give_away: Revenue of a year that is given up if the account takes it; of an action that wins back, times the
+            chance that it comes back.
     """
 
     mrr: float
@@ -72,26 +78,61 @@ class Outlay:
     cost: float
     csm_minutes: float
     give_away: float
+    back: BelievedLift | None = None
+    mrr_back: float = 0.0
+
+    @property
+    def stakes(self) -> tuple[tuple[BelievedLift, float], ...]:
+        """What is believed to change, each with the MRR that hangs on it."""
+        if self.back is not None:
+            return ((self.back, self.mrr_back),)
+        return ((self.retain, self.mrr), (self.expand, self.extra))
 
 
 def outlay(action: TypedAction, situation: Situation) -> Outlay:
     """Return what *action* is about for the account of *situation*."""
     frame, entry = situation.frame, situation.action
+    if entry.wins_back:
+        return _to_win_back(action, situation)
     retain, expand = believed_lifts(frame, entry) or (_unknown("retained"), _unknown("expanded"))
-    known = frame.text("plan") in situation.catalogue.plans_by_key
+    known = frame.plan in situation.catalogue.plans_by_key
     extra = expansion(frame, situation.catalogue, entry, expand) if known else None
-    complain, spread = entry.priors.complain.mean, Z_90 * entry.priors.complain.sd
     return Outlay(
         mrr=_known(frame.number("mrr")),
         extra=_known(extra),
         churn=frame.churn_risk,
         retain=retain,
         expand=expand,
-        complain=Estimate(complain, max(0.0, complain - spread), min(1.0, complain + spread)),
+        complain=_complaint(entry),
         cost=entry.cost,
         csm_minutes=entry.csm_minutes,
         give_away=action.give_away(situation),
     )
+
+
+def _to_win_back(action: TypedAction, situation: Situation) -> Outlay:
+    frame, entry = situation.frame, situation.action
+    back = believed_return(frame, entry) or _unknown("returned")
+    returning = (frame.return_within_window or 0.0) + (back.mean if math.isfinite(back.mean) else 0.0)
+    nothing = BelievedLift("retained", 0.0, 0.0, 0.0, "prior", None, is_claimed=False)
+    return Outlay(
+        mrr=_known(frame.number("mrr")),
+        extra=0.0,
+        churn=frame.churn_risk,
+        retain=nothing,
+        expand=replace(nothing, outcome="expanded"),
+        complain=_complaint(entry),
+        cost=entry.cost,
+        csm_minutes=entry.csm_minutes,
+        give_away=action.give_away(situation) * min(1.0, max(0.0, returning)),
+        back=back,
+        mrr_back=_known(frame.number("mrr_at_end")),
+    )
+
+
+def _complaint(entry: Action) -> Estimate:
+    mean, spread = entry.priors.complain.mean, Z_90 * entry.priors.complain.sd
+    return Estimate(mean, max(0.0, mean - spread), min(1.0, mean + spread))
 
 
 def _unknown(outcome: Outcome) -> BelievedLift:
@@ -112,12 +153,19 @@ def projection(outlays: Sequence[Outlay], margin: float, currency: str) -> dict[
         currency: ISO 4217 code.
     """
     mrr = sum(one.mrr for one in outlays)
-    gain = _sum(outlays, lambda one: one.mrr, lambda one: one.extra)
-    kept = _sum(outlays, lambda _: 1.0, lambda _: 0.0)
+    gain = _sum([pair for one in outlays for pair in one.stakes])
+    kept = _sum([(one.retain, 1.0) for one in outlays])
     cost, given = sum(one.cost for one in outlays), sum(one.give_away for one in outlays)
     count = max(1, len(outlays))
     churn = sum(one.churn for one in outlays) / count
     complaints = [one.complain for one in outlays]
+    leavers = [one for one in outlays if one.back is not None]
+    back = _sum([(one.back, 1.0) for one in leavers if one.back is not None])
+    won = {
+        "accounts": len(leavers),
+        "accounts_back": back.to_dict(),
+        "mrr": round(sum(one.mrr_back for one in leavers), 2),
+    }
     return {
         "accounts": len(outlays),
         "currency": currency,
@@ -130,6 +178,7 @@ def projection(outlays: Sequence[Outlay], margin: float, currency: str) -> dict[
                 *(min(1.0, max(0.0, churn - change / count)) for change in (kept.mean, kept.high, kept.low))
             ).to_dict(),
         },
+        **({"win_back": won} if leavers else {}),
         "complaint_risk": Estimate(
             *(sum(getattr(one, name) for one in complaints) / count for name in ("mean", "low", "high"))
         ).to_dict(),
@@ -141,28 +190,18 @@ def projection(outlays: Sequence[Outlay], margin: float, currency: str) -> dict[
 
 
 def _is_learnt(one: Outlay) -> bool:
-    return all(
-        lift.basis == "uplift" for lift in (one.retain, one.expand) if (lift.low, lift.high) != (0.0, 0.0)
-    )
+    return all(lift.basis == "uplift" for lift, _ in one.stakes if (lift.low, lift.high) != (0.0, 0.0))
 
 
-def _sum(
-    outlays: Sequence[Outlay], retained: Callable[[Outlay], float], expanded: Callable[[Outlay], float]
-) -> Estimate:
+def _sum(stakes: Sequence[tuple[BelievedLift, float]]) -> Estimate:
     """Return the sum over accounts of lifts times what is at stake; see the module on its interval."""
-    mean = below_retain = above_retain = below_expand = above_expand = 0.0
-    for one in outlays:
-        for lift, stake in ((one.retain, retained(one)), (one.expand, expanded(one))):
-            if not all(map(math.isfinite, (lift.mean, lift.low, lift.high))):
-                continue
-            mean += lift.mean * stake
-            below, above = (lift.mean - lift.low) * stake, (lift.high - lift.mean) * stake
-            if lift is one.retain:
-                below_retain, above_retain = below_retain + below, above_retain + above
-            else:
-                below_expand, above_expand = below_expand + below, above_expand + above
-    return Estimate(
-        mean,
-        mean - math.hypot(below_retain, below_expand),
-        mean + math.hypot(above_retain, above_expand),
-    )
+    mean = 0.0
+    below: dict[Outcome, float] = defaultdict(float)
+    above: dict[Outcome, float] = defaultdict(float)
+    for lift, stake in stakes:
+        if not all(map(math.isfinite, (lift.mean, lift.low, lift.high))):
+            continue
+        mean += lift.mean * stake
+        below[lift.outcome] += (lift.mean - lift.low) * stake
+        above[lift.outcome] += (lift.high - lift.mean) * stake
+    return Estimate(mean, mean - math.hypot(*below.values()), mean + math.hypot(*above.values()))

@@ -81,7 +81,7 @@ def judged(action: TypedAction, situation: Situation, rules: Rules) -> dict[str,
     item = (
         getattr(action, "item", None) or getattr(action, "plan_to", None) or getattr(action, "bundle", None)
     )
-    seats = situation.frame.number("seats")
+    seats = situation.frame.seats
     band = None if item is None or seats is None else bounds(str(item), situation, int(seats))
     content = action_json(action)
     return {

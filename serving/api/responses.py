@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.evidence_responses import Evidence, TrendAnswer
 from serving.api.value_responses import Basis, ExpectedValueAnswer, Interval
+from serving.api.winback_responses import WinbackAnswer
 from serving.decisions.arms import Arm
 from serving.decisions.autonomy import Level
 from serving.ledger.outcomes import Event
@@ -94,6 +95,10 @@ class ScoreAnswer(_Answer):
     expansion_ready: bool | None = Field(
         description="Whether the probability of expanding by the scored horizon is at or over the bundle's threshold, "
         "on full evidence; null if the bundle has no threshold for it. The account card says what drives it."
+    )
+    winback: WinbackAnswer | None = Field(
+        description="Null unless the account has left: its paid coverage ended longer ago than the grace days, and no "
+        "more than a year ago. Also null if the bundle does not tell."
     )
     trend: TrendAnswer | None = Field(
         default=None, exclude_if=_is_none, description="With `trend=true` only, of one account."

@@ -20,11 +20,21 @@ class MarginAnswer(_Answer):
     amount: float = Field(description="Expected incremental margin in a year, before cost and discount.")
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class LiftPerCostAnswer(_Answer):
     """Rise of probability for each unit of currency that an action costs."""
 
     retain: float
     expand: float
+    back: float | None = Field(
+        default=None,
+        alias="return",
+        exclude_if=_is_none,
+        description="Of coming back; only of an action for accounts that have left.",
+    )
 
 
 class ExpectedValueAnswer(_Answer):
@@ -41,6 +51,18 @@ class ExpectedValueAnswer(_Answer):
     lift_retain_interval_90: Interval
     lift_expand: float = Field(description="Believed absolute rise of the probability of expanding.")
     lift_expand_interval_90: Interval
+    lift_return: float | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Believed absolute rise of the probability of coming back; only of actions for accounts that have "
+        "left, as the two that follow.",
+    )
+    lift_return_interval_90: Interval | None = Field(default=None, exclude_if=_is_none)
+    mrr_back: float | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="MRR with which the account left, and that would come back.",
+    )
     lift_per_cost: LiftPerCostAnswer | None = Field(description="Null if the action costs nothing.")
     value_per_cost: float | None = Field(
         description="Expected incremental margin for each unit of cost; null if the action costs nothing."

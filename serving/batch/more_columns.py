@@ -41,6 +41,29 @@ def interval_values(score: AccountScore) -> dict[str, float]:
     }
 
 
+def winback_fields(manifest: Manifest) -> list[pa.Field]:
+    """Return the fields of `winback_values`; none if the bundle says nothing of accounts that have left."""
+    told = manifest.winback
+    if told is None:
+        return []
+    return [
+        *(pa.field(f"winback_probability_{days}d", pa.float64()) for days in told.head.horizons_days),
+        pa.field("winback_mrr", pa.float64()),
+        pa.field("winback_evidence", pa.string()),
+    ]
+
+
+def winback_values(score: AccountScore) -> dict[str, float | str | None]:
+    """Return the chance that an account that has left comes back, and with what MRR; nothing of any other."""
+    if score.winback is None:
+        return {}
+    return {
+        **{f"winback_probability_{horizon}": value for horizon, value in score.winback.probability.items()},
+        "winback_mrr": score.winback.mrr_at_end,
+        "winback_evidence": score.winback.shown(score.evidence)["evidence"]["status"],
+    }
+
+
 def outlook_fields(manifest: Manifest) -> list[pa.Field]:
     """Return the fields of `outlook_values` and `driver_values`."""
     classes = () if manifest.trajectory is None else manifest.trajectory.classes
@@ -56,6 +79,7 @@ def outlook_fields(manifest: Manifest) -> list[pa.Field]:
         pa.field("days_to_close", pa.float64()),
         pa.field("lift_retain", pa.float64()),
         pa.field("lift_expand", pa.float64()),
+        pa.field("lift_return", pa.float64()),
         pa.field("evidence_reasons", pa.list_(pa.string()), nullable=False),
         pa.field("expansion_driver", pa.string()),
         pa.field("expansion_driver_text", pa.string()),
@@ -106,5 +130,6 @@ def outlook_values(
         "days_to_close": close["expected_days"] if close else None,
         "lift_retain": value.lift_retain if value else None,
         "lift_expand": value.lift_expand if value else None,
+        "lift_return": value.lift_return if value else None,
         "evidence_reasons": list(score.evidence.reasons),
     }

@@ -17,6 +17,8 @@ from serving.batch.more_columns import (
     interval_values,
     outlook_fields,
     outlook_values,
+    winback_fields,
+    winback_values,
 )
 from serving.batch.trend import TREND_COLUMN, change_of
 from serving.decisions.framing import FrameMaker
@@ -64,6 +66,7 @@ def score_table_schema(
                 for head in manifest.heads
                 for days in head.horizons_days
             ),
+            *winback_fields(manifest),
             pa.field("signals_raising", SIGNALS, nullable=False),
             pa.field("signals_lowering", SIGNALS, nullable=False),
             pa.field("signals_others", pa.float64()),
@@ -156,6 +159,7 @@ def _line(score: AccountScore, decision: Decision) -> dict[str, Any]:
         "churn_risk_tier": score.churn_risk_tier,
         **{f"churn_probability_{horizon}": value for horizon, value in score.churn_probability.items()},
         **{f"upsell_probability_{horizon}": value for horizon, value in score.upsell_probability.items()},
+        **winback_values(score),
         "signals_raising": [_signal(signal) for signal in score.raising],
         "signals_lowering": [_signal(signal) for signal in score.lowering],
         "signals_others": score.others,

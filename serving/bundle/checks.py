@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from serving.bundle.manifest import MANIFEST_FILE
-from serving.bundle.outputs import contributions_output, interval_outputs, outlook_outputs
+from serving.bundle.outputs import (
+    contributions_output,
+    interval_outputs,
+    outlook_outputs,
+    winback_outputs,
+)
 from serving.errors import BundleError
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 EXPLAIN_NAME = "explain"
 INTERVALS_NAME = "intervals"
 OUTLOOK_NAME = "outlook"
+DEPARTED_NAME = "departed"
 
 
 def check_encodings(manifest: Manifest, path: Path) -> None:
@@ -56,6 +62,7 @@ def check_graph(session: ort.InferenceSession, manifest: Manifest, file: Path) -
     needed = [EXPLAIN_NAME]
     needed += [INTERVALS_NAME] if interval_outputs(manifest) else []
     needed += [OUTLOOK_NAME] if outlook_outputs(manifest) else []
+    needed += [DEPARTED_NAME] if manifest.winback is not None else []
     for name in needed:
         if name not in switches:
             raise BundleError(f"{file}: has no optional input {name!r}")
@@ -80,7 +87,7 @@ def check_graph(session: ort.InferenceSession, manifest: Manifest, file: Path) -
         (head.output, len(head.horizons_days), "tensor(double)") for head in manifest.heads
     ]
     expected.append((contributions_output(manifest), len(features), "tensor(float)"))
-    more = [*interval_outputs(manifest), *outlook_outputs(manifest)]
+    more = [*interval_outputs(manifest), *outlook_outputs(manifest), *winback_outputs(manifest)]
     expected += [(name, width, "tensor(double)") for name, width in more]
     _check_outputs(session.get_outputs(), expected, file)
     _check_score_head(manifest.heads, manifest, file)

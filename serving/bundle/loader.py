@@ -15,9 +15,10 @@ import onnxruntime as ort
 from pydantic import ValidationError
 
 from serving.bundle.basis import with_bases_told
-from serving.bundle.checks import EXPLAIN_NAME, INTERVALS_NAME, OUTLOOK_NAME, check_encodings, check_graph
+from serving.bundle.checks import check_encodings, check_graph
 from serving.bundle.manifest import GRAPH_FILE, MANIFEST_FILE, SCHEMA_VERSION, Manifest, hash_of
 from serving.bundle.outputs import Outputs, contributions_output, interval_outputs, outlook_outputs
+from serving.bundle.plans import Plan, make_plan
 from serving.bundle.store import describe_bundle, find_bundle
 from serving.errors import BundleError
 
@@ -36,18 +37,6 @@ _TENSOR_BYTES = 16 << 20  # the largest intermediate tensor of one call; larger 
 _MAX_CHUNK_ROWS = 4096
 _UNKNOWN_ROW_BYTES = 1 << 19  # of a graph that does not tell: of a thousand trees and a hundred features
 _WARM_UP_ROWS = (1, 1, 16)
-_YES, _NO = np.array(True), np.array(False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What one combination of switches asks of the graph, and how many rows a call may have."""
-
-    names: list[str]
-    switches: dict[str, NDArray[np.bool_]]
-    chunk_rows: int
-    intervals: bool
-    outlook: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,11 +70,16 @@ class Bundle:
     interval_chunk_rows: int
     outlook_chunk_rows: int
     verification: VerificationDocument | None = None
-    _plans: dict[tuple[bool, bool, bool], _Plan] = field(init=False, repr=False)
+    _plans: dict[tuple[bool, bool, bool, bool], Plan] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Plan once what each combination of switches asks of the graph."""
-        plans = {switches: self._plan(*switches) for switches in itertools.product((False, True), repeat=3)}
+        plans = {
+            (contributions, intervals, outlook, departed): make_plan(
+                self, contributions=contributions, intervals=intervals, outlook=outlook, departed=departed
+            )
+            for contributions, intervals, outlook, departed in itertools.product((False, True), repeat=4)
+        }
         object.__setattr__(self, "_plans", plans)
 
     @property
@@ -110,6 +104,7 @@ class Bundle:
         contributions: bool,
         intervals: bool = False,
         outlook: bool = False,
+        departed: bool = False,
         health: NDArray[np.float64] | None = None,
     ) -> Outputs:
         """Run the graph; memory is bounded whatever the number of rows.
@@ -119,6 +114,7 @@ class Bundle:
             contributions: Whether contributions are wanted; without them the graph does a quarter less work.
             intervals: Whether the ends of intervals are wanted.
             outlook: Whether long horizon, amount, trajectory and effects are wanted.
+            departed: Whether the chance of coming back is wanted, since some of the accounts have left.
             health: Float64, shape (n, inputs of the trajectory), missing is NaN; read with the outlook only, and all
                 missing if None.
 
@@ -127,7 +123,7 @@ class Bundle:
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:  # noqa: PLR2004 -- rows and columns
             raise ValueError(f"the matrix has shape {matrix.shape}; it should have {self.n_features} columns")
-        plan = self._plans[contributions, intervals, outlook]
+        plan = self._plans[contributions, intervals, outlook, departed]
         if health is not None and plan.outlook and self.health_inputs:
             return self._run_with_health(matrix, health, plan, contributions=contributions)
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
@@ -145,7 +141,7 @@ class Bundle:
             arrays = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
         probabilities = dict(zip(self.outputs, arrays, strict=False))
         rest = len(probabilities)
-        if not (plan.intervals or plan.outlook):
+        if not (plan.intervals or plan.outlook or plan.departed):
             return Outputs(probabilities, arrays[rest] if contributions else None)
         return self._outputs(dict(zip(plan.names, arrays, strict=True)), plan, contributions=contributions)
 
@@ -153,7 +149,7 @@ class Bundle:
         self,
         matrix: NDArray[np.float64],
         health: NDArray[np.float64],
-        plan: _Plan,
+        plan: Plan,
         *,
         contributions: bool,
     ) -> Outputs:
@@ -164,7 +160,13 @@ class Bundle:
                 "columns"
             )
         if not len(matrix):
-            return self.run(matrix, contributions=contributions, intervals=plan.intervals, outlook=True)
+            return self.run(
+                matrix,
+                contributions=contributions,
+                intervals=plan.intervals,
+                outlook=True,
+                departed=plan.departed,
+            )
         told = self.manifest.trajectory
         further = "" if told is None else str(told.input_name)
         parts = [
@@ -183,9 +185,7 @@ class Bundle:
         )
         return self._outputs(dict(zip(plan.names, arrays, strict=True)), plan, contributions=contributions)
 
-    def _outputs(
-        self, arrays: dict[str, NDArray[np.float64]], plan: _Plan, *, contributions: bool
-    ) -> Outputs:
+    def _outputs(self, arrays: dict[str, NDArray[np.float64]], plan: Plan, *, contributions: bool) -> Outputs:
         manifest = self.manifest
         explained: Any = arrays[self.contributions_output] if contributions else None
 
@@ -194,6 +194,7 @@ class Bundle:
 
         effects = manifest.effects if plan.outlook else None
         trajectory = manifest.trajectory if plan.outlook else None
+        winback = manifest.winback if plan.departed else None
         return Outputs(
             probabilities={head: arrays[output] for head, output in self.outputs.items()},
             contributions=explained,
@@ -208,31 +209,7 @@ class Bundle:
             trajectory=None if trajectory is None else arrays[trajectory.output],
             effects=None if effects is None else arrays[effects.output],
             effect_errors=None if effects is None else arrays[effects.errors_output],
-        )
-
-    def _plan(self, contributions: bool, intervals: bool, outlook: bool) -> _Plan:
-        sizes = [self.chunk_rows]
-        names = list(self.outputs.values())
-        switches = {EXPLAIN_NAME: _YES if contributions else _NO}
-        if contributions:
-            names.append(self.contributions_output)
-            sizes.append(self.explained_chunk_rows)
-        if self.has_intervals:
-            switches[INTERVALS_NAME] = _YES if intervals else _NO
-        if self.has_outlook:
-            switches[OUTLOOK_NAME] = _YES if outlook else _NO
-        if intervals and self.has_intervals:
-            names += [name for name, _ in interval_outputs(self.manifest)]
-            sizes.append(self.interval_chunk_rows)
-        if outlook and self.has_outlook:
-            names += [name for name, _ in outlook_outputs(self.manifest)]
-            sizes.append(self.outlook_chunk_rows)
-        return _Plan(
-            names=names,
-            switches=switches,
-            chunk_rows=min(sizes),
-            intervals=intervals and self.has_intervals,
-            outlook=outlook and self.has_outlook,
+            winback=None if winback is None else arrays[winback.head.output],
         )
 
     def run_explained(self, matrix: NDArray[np.float64]) -> Outputs:
@@ -248,6 +225,7 @@ class Bundle:
                     contributions=everything,
                     intervals=everything,
                     outlook=everything,
+                    departed=everything,
                 )
 
 

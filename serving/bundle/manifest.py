@@ -83,7 +83,7 @@ class Head(_Value):
     probability's central interval.
     """
 
-    name: Literal["churn", "upsell"]
+    name: Literal["churn", "upsell", "winback"]
     output: str
     horizons_days: tuple[int, ...]
     definition: str = Field(description="What counts as the event, in one sentence.")
@@ -159,7 +159,9 @@ class Effect(_Value):
     """One column of the effects: what taking `action` changes in the probability of `outcome`."""
 
     action: str = Field(description="As logged in the table `treatments`.")
-    outcome: Literal["retained", "expanded"]
+    outcome: Literal["retained", "expanded", "returned"] = Field(
+        description="`returned` speaks of accounts that have left, the others of those that have a subscription."
+    )
     learner: str = Field(
         description="Which learner grew its trees; `none` if it does not tell accounts apart."
     )
@@ -168,6 +170,17 @@ class Effect(_Value):
         "than it, `prior` if it is the declared prior alone."
     )
     draws: int = Field(ge=0, description="Draws of the action, both arms.")
+
+
+class Winback(_Value):
+    """An output of the head `winback`: the probability that an account that has left comes back by each horizon.
+
+    It speaks of accounts whose feature `days_since_end` lies from `after_days` to `within_days`, and of no others.
+    """
+
+    head: Head
+    after_days: int = Field(ge=0, description="The grace days.")
+    within_days: int = Field(gt=0)
 
 
 LEARNT_WEIGHT: Final = 0.5
@@ -270,7 +283,8 @@ class Manifest(_Value):
     the order of `contract.model_features`; missing is NaN, a bool is 0 or 1, a string is encoded by
     `encodings`. Optional inputs, bools that are true if not given, say what is computed besides probabilities:
     `explain` contributions, `intervals` the ends of intervals, `outlook` all outputs of `long_horizon`, `amount`,
-    `trajectory` and `effects`. What is switched off has no rows. A bundle that has nothing of a kind lacks its input.
+    `trajectory` and `effects`, `departed` that of `winback`. What is switched off has no rows. A bundle that has
+    nothing of a kind lacks its input.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -295,6 +309,7 @@ class Manifest(_Value):
     amount: AmountOutput | None = None
     trajectory: TrajectoryOutput | None = None
     effects: Effects | None = None
+    winback: Winback | None = None
     currency: str | None = Field(
         default=None,
         description="ISO 4217 code of the MRR that the models learnt from; bundles of earlier releases don't tell.",
@@ -338,6 +353,14 @@ class Manifest(_Value):
                 raise ValueError(
                     f"support should have one range and weight for each of {width} model features"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _winback_apart(self) -> Manifest:
+        if any(head.name == "winback" for head in self.heads):
+            raise ValueError("the head 'winback' should stand in `winback`: it speaks of other accounts")
+        if self.winback is not None and self.winback.head.name != "winback":
+            raise ValueError(f"`winback` has the head {self.winback.head.name!r}; it should have 'winback'")
         return self
 
     @property

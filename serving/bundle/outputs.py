@@ -30,6 +30,8 @@ class Outputs:
         trajectory: Shape (n, classes), in the manifest's order.
         effects: Shape (n, columns), change of the outcome's probability by taking the action, in the manifest's order.
         effect_errors: Shape (n, columns), their standard errors.
+        winback: Shape (n, horizons), probability of coming back by each horizon, of accounts that have left; of others
+            it says nothing. None if it was not asked for or the bundle has none.
     """
 
     probabilities: dict[str, NDArray[np.float64]]
@@ -41,6 +43,7 @@ class Outputs:
     trajectory: NDArray[np.float64] | None = None
     effects: NDArray[np.float64] | None = None
     effect_errors: NDArray[np.float64] | None = None
+    winback: NDArray[np.float64] | None = None
 
 
 def interval_outputs(manifest: Manifest) -> list[tuple[str, int]]:
@@ -63,6 +66,12 @@ def outlook_outputs(manifest: Manifest) -> list[tuple[str, int]]:
         width = len(manifest.effects.columns)
         found += [(manifest.effects.output, width), (manifest.effects.errors_output, width)]
     return found
+
+
+def winback_outputs(manifest: Manifest) -> list[tuple[str, int]]:
+    """Return name and columns of the output of accounts that have left; none if the bundle has none."""
+    told = manifest.winback
+    return [] if told is None else [(told.head.output, len(told.head.horizons_days))]
 
 
 def contributions_output(manifest: Manifest) -> str:

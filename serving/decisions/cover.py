@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.decisions.catalogue import ActionType, BlastRadius, Channel, Purpose
+from serving.decisions.catalogue import ActionType, Audience, BlastRadius, Channel, Purpose
 
 if TYPE_CHECKING:
     from serving.decisions.catalogue import Action
@@ -24,6 +24,10 @@ class Cover(BaseModel):
     actions: tuple[str, ...] = Field(default=(), description="Keys of the catalogue's actions.")
     purposes: tuple[Purpose, ...] = Field(default=(), description="Purposes: `service`, `marketing`.")
     blast_radii: tuple[BlastRadius, ...] = Field(default=(), description="Blast radii.")
+    audiences: tuple[Audience, ...] = Field(
+        default=(),
+        description="Whom actions are for: accounts that are `subscribed`, or such that have `left`.",
+    )
 
     def covers(self, action: Action) -> bool:
         """Return whether *action* is meant."""
@@ -33,9 +37,12 @@ class Cover(BaseModel):
             and (not self.actions or action.key in self.actions)
             and (not self.purposes or action.purpose_or_default in self.purposes)
             and (not self.blast_radii or action.blast_radius in self.blast_radii)
+            and (not self.audiences or action.audience in self.audiences)
         )
 
     @property
     def named(self) -> tuple[str, ...]:
         """All that it names, for people."""
-        return (*self.types, *self.channels, *self.actions, *self.purposes, *self.blast_radii)
+        return (
+            *self.types, *self.channels, *self.actions, *self.purposes, *self.blast_radii, *self.audiences,
+        )  # fmt: skip

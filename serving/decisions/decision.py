@@ -68,6 +68,10 @@ class ExpectedValue:
         lift_retain: Believed absolute change of the probability of staying.
         lift_expand: Believed absolute change of the probability of expanding.
         extra_mrr: MRR that an expansion adds.
+        lift_return: Believed absolute change of the probability of coming back, of an account that has left; None for
+            one that has not.
+        lift_return_90: Its central 90 % interval.
+        mrr_back: MRR that comes back with it.
         lift_retain_90: Central 90 % interval of `lift_retain`.
         lift_expand_90: Likewise.
         basis: `uplift` if what counts in it was learnt from draws of the action, `prior` if it is declared.
@@ -93,6 +97,9 @@ class ExpectedValue:
     cost: float = 0.0
     expected_discount: float = 0.0
     levers: Mapping[str, float] = field(default_factory=dict)
+    lift_return: float | None = None
+    lift_return_90: tuple[float, float] = (0.0, 0.0)
+    mrr_back: float = 0.0
 
     @property
     def ranked_by(self) -> float:
@@ -105,7 +112,14 @@ class ExpectedValue:
         return self.gross / self.cost if self.cost else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the value as the API shows it, money to the cent."""
+        """Return the value as the API shows it, money to the cent; of coming back only where it is about that."""
+        back: dict[str, Any] = {}
+        if self.lift_return is not None:
+            back = {
+                "lift_return": round(self.lift_return, 6),
+                "lift_return_interval_90": _rounded(self.lift_return_90),
+                "mrr_back": round(self.mrr_back, 2),
+            }
         return {
             "amount": round(self.amount, 2),
             "currency": self.currency,
@@ -115,6 +129,7 @@ class ExpectedValue:
             "lift_retain_interval_90": _rounded(self.lift_retain_90),
             "lift_expand": round(self.lift_expand, 6),
             "lift_expand_interval_90": _rounded(self.lift_expand_90),
+            **back,
             "lift_per_cost": self._lift_per_cost(),
             "value_per_cost": None if self.value_per_cost is None else round(self.value_per_cost, 4),
             "extra_mrr": round(self.extra_mrr, 2),
@@ -131,6 +146,7 @@ class ExpectedValue:
         return {
             "retain": round(self.lift_retain / self.cost, 8),
             "expand": round(self.lift_expand / self.cost, 8),
+            **({} if self.lift_return is None else {"return": round(self.lift_return / self.cost, 8)}),
         }
 
 

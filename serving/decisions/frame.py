@@ -11,10 +11,12 @@ from typing import Any, Literal
 from serving.decisions.autonomy import Level  # noqa: TC001 -- likewise
 from serving.decisions.caps import Lane  # noqa: TC001 -- likewise
 from serving.features.rows import ContextValue  # noqa: TC001 -- likewise
+from serving.scoring.evidence import reasons_of_leaver
 
 EvidenceStatus = Literal["full", "thin", "stale"]
 CHURN = "churn_probability_"
 UPSELL = "upsell_probability_"
+WINBACK = "winback_probability_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,14 @@ class DecisionFrame:
         fresh_until: When the first view goes stale; None if that is not known.
         model: Tag of the bundle.
         feature_contract: Hash of the feature contract.
-        effects: Effects by action (a key or a type of the catalogue) and by outcome (`retained`, `expanded`).
+        effects: Effects by action (a key or a type of the catalogue) and by outcome (`retained`, `expanded`,
+            `returned`).
         effects_window_days: The window of those outcomes; None if the bundle has no effects.
         extra_mrr_ratio: Expected extra MRR if the account expands, as a share of its MRR; None if the bundle does
             not tell.
         trajectory: Probability that health is `improving`, `stable` or `declining`; empty if the bundle does not tell.
+        winback_probability: Probability that an account that has left comes back within each horizon; empty if it has
+            not left, or the bundle does not tell.
         lane: Whether a person waits for the decision or a job asks for many.
         caps_used: What is used of caps, by key, in whole units (what is not there is unused); None if not known.
         caps_held: Reservation of each action that is recommended to the account on this surface already.
@@ -87,6 +92,7 @@ class DecisionFrame:
     caps_used: Mapping[str, int] | None = None
     caps_held: Mapping[str, str] = field(default_factory=dict)
     autonomy: Mapping[str, Level] = field(default_factory=dict)
+    winback_probability: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def churn_risk(self) -> float:
@@ -104,6 +110,35 @@ class DecisionFrame:
         at_score = self.upsell_probability.get(self.score_horizon)
         return self.upsell_probability.get(f"{self.effects_window_days}d", at_score)
 
+    @property
+    def return_within_window(self) -> float | None:
+        """Probability that the account, which has left, comes back within the same time; None if nobody tells."""
+        at_score = self.winback_probability.get(self.score_horizon)
+        return self.winback_probability.get(f"{self.effects_window_days}d", at_score)
+
+    @property
+    def plan(self) -> str | None:
+        """Key of the plan that it has, or had when its subscription ended; None if not known."""
+        return self.text("plan") or self.text("plan_at_end")
+
+    @property
+    def seats(self) -> float | None:
+        """Seats that it has, or had when its subscription ended; None if not known."""
+        ended = None if self.text("plan") else self.number("seats_at_end")
+        return self.number("seats") if ended is None else ended
+
+    @property
+    def bears_win_back(self) -> bool:
+        """Whether what is known bears a decision about an account that has left.
+
+        Its views must be fresh and there; see `serving.scoring.evidence.reasons_of_leaver`.
+        """
+        if self.evidence_status != "thin" or self.flag("has_active_subscription") is not False:
+            return self.evidence_status == "full"
+        views, reasons = self.evidence.get("views", {}), self.evidence.get("reasons", [])
+        has_rows = all(view["as_of"] is not None for view in views.values())
+        return bool(reasons) and not reasons_of_leaver(reasons, has_rows=has_rows)
+
     def effect(self, key: str, kind: str, outcome: str) -> Effect | None:
         """Return the effect on *outcome* of the action with *key*, or of its type *kind*; None if there is neither."""
         for name in (key, kind):
@@ -120,6 +155,8 @@ class DecisionFrame:
                 return self.churn_probability.get(name.removeprefix(CHURN))
             if name.startswith(UPSELL):
                 return self.upsell_probability.get(name.removeprefix(UPSELL))
+            if name.startswith(WINBACK):
+                return self.winback_probability.get(name.removeprefix(WINBACK))
             return None
         if isinstance(value, str):
             return None

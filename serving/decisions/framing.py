@@ -85,6 +85,7 @@ class FrameMaker:
             effects_window_days=None if outlook is None else self._effects_window,
             extra_mrr_ratio=None if outlook is None else outlook.extra_mrr_ratio,
             trajectory={} if outlook is None else dict(zip(self._classes, outlook.trajectory, strict=False)),
+            winback_probability=score.winback_probability,
         )
 
     def _effects_of(self, outlook: Outlook) -> dict[str, dict[str, Effect]]:

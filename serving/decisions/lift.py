@@ -18,20 +18,24 @@ if TYPE_CHECKING:
     from serving.decisions.catalogue import Lift as Prior
     from serving.decisions.frame import DecisionFrame, Effect
 
-Outcome = Literal["retained", "expanded"]
+Outcome = Literal["retained", "expanded", "returned"]
 Basis = Literal["uplift", "prior"]
 
 MOVED_BY_DRAWS: Final = frozenset({"uplift", "blend"})
 """Bases of a bundle's effects that know more than the catalogue; see `serving.bundle.manifest.Effect`."""
 
-SURE: Final[dict[Outcome, float]] = {"retained": 0.98, "expanded": 0.95}
+SURE: Final[dict[Outcome, float]] = {"retained": 0.98, "expanded": 0.95, "returned": 0.95}
 """Chance of the good outcome from which on an account is a sure thing, unless a lift was surely measured."""
-LOST: Final[dict[Outcome, float]] = {"retained": 0.05, "expanded": 0.01}
+LOST: Final[dict[Outcome, float]] = {"retained": 0.05, "expanded": 0.01, "returned": 0.01}
 """Chance of the good outcome up to which an account is a lost cause, likewise."""
 
-_TO: Final[dict[Outcome, str]] = {"retained": "to stay", "expanded": "to expand"}
-_WILL: Final[dict[Outcome, str]] = {"retained": "stays", "expanded": "expands"}
-_WONT: Final[dict[Outcome, str]] = {"retained": "leaves", "expanded": "does not expand"}
+_TO: Final[dict[Outcome, str]] = {
+    "retained": "to stay", "expanded": "to expand", "returned": "to come back",
+}  # fmt: skip
+_WILL: Final[dict[Outcome, str]] = {"retained": "stays", "expanded": "expands", "returned": "comes back"}
+_WONT: Final[dict[Outcome, str]] = {
+    "retained": "leaves", "expanded": "does not expand", "returned": "does not come back",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class BelievedLift:
     """The absolute change of the probability of one outcome.
 
     Attributes:
-        outcome: `retained` or `expanded`.
+        outcome: `retained`, `expanded` or `returned`.
         mean: Expected change.
         low: Lower end of the central 90 % interval.
         high: Upper end of it.
@@ -99,6 +103,20 @@ def believed_lifts(frame: DecisionFrame, action: Action) -> tuple[BelievedLift, 
     return None if retain is None or expand is None else (retain, expand)
 
 
+def believed_return(frame: DecisionFrame, action: Action) -> BelievedLift | None:
+    """Return what *action* changes in the chance that the account, which has left, comes back.
+
+    As `believed_lifts` does of the other outcomes. The prior is an absolute rise, as often too few return for a
+    relative one to be known. Where the bundle tells how likely a return is, none is believed to more than double it.
+    """
+    back, effect = frame.return_within_window, frame.effect(action.key, action.type, "returned")
+    if effect is None or effect.basis not in MOVED_BY_DRAWS:
+        prior = action.priors.win_back
+        scale = 1.0 if back is None or prior.mean <= back else back / prior.mean
+        return _declared("returned", prior, scale, back)
+    return _moved("returned", effect, back)
+
+
 def _moved(outcome: Outcome, effect: Effect, baseline: float | None) -> BelievedLift | None:
     if effect.mean is None or effect.standard_error is None:
         return None
@@ -131,12 +149,14 @@ def why_suppressed(
         span = f"{harmed.low * 100:+.1f} to {harmed.high * 100:+.1f} points"
         return "sleeping_dog", f"Would do harm: it changes the chance {_TO[harmed.outcome]} by {span}"
     if not any(lift.is_claimed for lift in lifts):
-        return "lift_not_above_zero", "No effect on staying or expanding is believed in"
+        on = "coming back" if aim.outcome == "returned" else "staying or expanding"
+        return "lift_not_above_zero", f"No effect on {on} is believed in"
     measured = surely and aim.basis == "uplift"
     if aim.is_sure_thing and not measured:
         return "sure_thing", f"The account {_WILL[aim.outcome]} anyway, with a chance of {aim.baseline:.1%}"
-    # That an offer lifts few expansions to some is what a prior says of it; that it keeps those who leave is not.
-    if aim.is_lost_cause and not measured and not (surely and aim.outcome == "expanded"):
+    # That an action lifts few expansions, or returns, to some is what a prior says of it; that it keeps those who leave
+    # is not.
+    if aim.is_lost_cause and not measured and not (surely and aim.outcome != "retained"):
         return (
             "lost_cause",
             f"The account {_WONT[aim.outcome]} anyway; the other chance is {aim.baseline:.1%}",

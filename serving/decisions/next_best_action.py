@@ -139,7 +139,8 @@ def _valid_until(
     frame: DecisionFrame, catalogue: Catalogue, policy: Policy, winner: Proposal | None
 ) -> dt.datetime:
     """Return when the decision must be made again; one on bad evidence doesn't outlive its moment."""
-    if frame.evidence_status != "full":
+    bears = winner is not None and winner.action.wins_back and frame.bears_win_back
+    if frame.evidence_status != "full" and not bears:
         return frame.now
     ends = [frame.now + dt.timedelta(hours=catalogue.valid_hours)]
     if frame.fresh_until is not None:

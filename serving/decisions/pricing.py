@@ -111,9 +111,9 @@ class Quote:
 
 
 def terms_of(frame: DecisionFrame, catalogue: Catalogue) -> Terms | None:
-    """Return the terms of the account of *frame*, or None if its plan or its seats are not known."""
-    plan = catalogue.plans_by_key.get(frame.text("plan") or "")
-    seats = frame.number("seats")
+    """Return the terms of the account of *frame*, or those it left with; None if its plan or seats are not known."""
+    plan = catalogue.plans_by_key.get(frame.plan or "")
+    seats = frame.seats
     if plan is None or seats is None:
         return None
     return Terms(plan, int(seats), discount_of(frame), frame.text("region"))

@@ -1,7 +1,8 @@
 """What an action is worth: lifts turned into money a year, with an interval; and what is not worth an action.
 
-`margin * (lift_expand * extra_mrr * 12 + lift_retain * mrr * 12) - cost - expected_discount`. `lift` beside this
-module says what is believed of an action.
+`margin * (lift_expand * extra_mrr * 12 + lift_retain * mrr * 12) - cost - expected_discount`. Of an action that wins
+back accounts that have left it is `margin * lift_return * mrr_at_end * 12 - cost - expected_discount`. `lift` beside
+this module says what is believed of an action.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serving.decisions.decision import ExpectedValue, Refusal
-from serving.decisions.lift import believed_lifts, why_suppressed
+from serving.decisions.lift import believed_lifts, believed_return, why_suppressed
 from serving.decisions.policy.stages import VALUE_STAGE
 from serving.decisions.pricing import discount_of, list_factor, list_price
 
@@ -25,9 +26,9 @@ MONTHS = 12
 
 def seats_to_add(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> int:
     """Return how many seats the action adds: its share of the seats, rounded up, within the plan's most."""
-    seats = int(frame.number("seats") or 0)
+    seats = int(frame.seats or 0)
     wanted = max(1, math.ceil(round(seats * action.extra_mrr.share, 9)))
-    most = catalogue.plans_by_key[frame.text("plan") or ""].seats_max
+    most = catalogue.plans_by_key[frame.plan or ""].seats_max
     return wanted if most is None else max(0, min(wanted, most - seats))
 
 
@@ -41,8 +42,8 @@ def extra_mrr(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> flo
     if rule.rule == "share_of_mrr":
         mrr = frame.number("mrr")
         return None if mrr is None else rule.share * mrr
-    current = catalogue.plans_by_key[frame.text("plan") or ""]
-    seats = int(frame.number("seats") or 0)
+    current = catalogue.plans_by_key[frame.plan or ""]
+    seats = int(frame.seats or 0)
     discount, region = discount_of(frame), frame.text("region")
     if rule.rule == "seats":
         price = current.price_per_seat * list_factor(catalogue, current.key, region)
@@ -56,9 +57,9 @@ def extra_mrr(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> flo
 
 def details(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> dict[str, Any]:
     """Return what the action would change: plan from and to, or seats from and to."""
-    seats = frame.number("seats")
+    seats = frame.seats
     if action.extra_mrr.rule == "next_plan" or action.type == "start_trial_or_upgrade":
-        key = frame.text("plan") or ""
+        key = frame.plan or ""
         following = catalogue.next_plan(key)
         return {"plan_from": key, "plan_to": following.key if following else None}
     if action.extra_mrr.rule == "seats" and seats is not None:
@@ -92,6 +93,8 @@ def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Appr
     With several lifts, the distances from the mean to the ends of their intervals add up as independent errors do
     (Zou and Donner, 2008, "Construction of confidence limits about effect measures", Statistics in Medicine 27).
     """
+    if action.wins_back:
+        return _appraise_return(frame, catalogue, action)
     lifts, mrr = believed_lifts(frame, action), frame.number("mrr")
     extra = None if lifts is None else expansion(frame, catalogue, action, lifts[1])
     if lifts is None or extra is None or mrr is None or mrr < 0:
@@ -105,11 +108,9 @@ def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Appr
     above = year * math.hypot((expand.high - expand.mean) * extra, (retain.high - retain.mean) * mrr)
     aim = max((retain, expand), key=lambda lift: lift.high * stakes[lift.outcome])
     fault = why_suppressed(lifts, aim, surely=gross - below > 0)
-    given = expected_discount(frame, action, mrr, retain)
+    given = expected_discount(frame, action, mrr, 1.0 - frame.churn_within_window + retain.mean)
     amount = gross - action.cost - given
-    if fault is None and amount <= 0:
-        text = f"Believed to be worth {gross:.2f} {catalogue.currency}, and costs {action.cost + given:.2f}"
-        fault = ("not_worth_its_cost", text)
+    fault = fault or _too_dear(catalogue, gross, amount)
     counted = [lift for lift in (retain, expand) if lift.is_claimed and stakes[lift.outcome] > 0]
     value = ExpectedValue(
         amount=amount,
@@ -139,6 +140,53 @@ def appraise(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Appr
     )
 
 
+def _appraise_return(frame: DecisionFrame, catalogue: Catalogue, action: Action) -> Appraisal | Refusal:
+    """Return what *action* is worth for an account that has left: the MRR that it had, as far as it comes back."""
+    back, mrr = believed_return(frame, action), frame.number("mrr_at_end")
+    if back is None or mrr is None or mrr < 0:
+        text = "What the account paid when it left or the effect on it is not known, so neither is the value"
+        return Refusal(action.key, VALUE_STAGE, "value_unknown", text)
+    year = catalogue.margin * MONTHS * mrr
+    gross, low, high = (year * lift for lift in (back.mean, back.low, back.high))
+    fault = why_suppressed((back,), back, surely=low > 0)
+    # Where nobody can tell how many come back anyway, the discount is counted for those alone whom it brings back.
+    given = expected_discount(frame, action, mrr, (frame.return_within_window or 0.0) + back.mean)
+    amount = gross - action.cost - given
+    value = ExpectedValue(
+        amount=amount,
+        low=low - action.cost - given,
+        high=high - action.cost - given,
+        currency=catalogue.currency,
+        lift_retain=0.0,
+        lift_expand=0.0,
+        extra_mrr=0.0,
+        basis=back.basis,
+        margin=catalogue.margin,
+        gross=gross,
+        cost=action.cost,
+        expected_discount=given,
+        levers=action.levers,
+        lift_return=back.mean,
+        lift_return_90=(back.low, back.high),
+        mrr_back=mrr,
+    )
+    return Appraisal(
+        value=value,
+        fault=fault or _too_dear(catalogue, gross, amount),
+        by_propensity=year * (frame.return_within_window or 0.0) - action.cost - given,
+        aim="returned",
+        may_be_drawn=back.is_claimed and mrr > 0 and not back.harms,
+    )
+
+
+def _too_dear(catalogue: Catalogue, gross: float, amount: float) -> tuple[str, str] | None:
+    """Return that what is left of *gross* after cost and discount, *amount*, is nothing; None if there is something."""
+    if amount > 0:
+        return None
+    text = f"Believed to be worth {gross:.2f} {catalogue.currency}, and costs {gross - amount:.2f}"
+    return "not_worth_its_cost", text
+
+
 def expansion(
     frame: DecisionFrame, catalogue: Catalogue, action: Action, expand: BelievedLift
 ) -> float | None:
@@ -153,16 +201,21 @@ def expansion(
     return None if mrr is None else max(0.0, frame.extra_mrr_ratio * mrr)
 
 
-def expected_discount(frame: DecisionFrame, action: Action, mrr: float, retain: BelievedLift) -> float:
+def expected_discount(frame: DecisionFrame, action: Action, mrr: float, taking: float) -> float:
     """Return what *action* is expected to give away in a year.
 
     An action with a `discount_ratio` among its parameters offers the list price less that, for `term_months` (a year
-    if it does not say). Whoever stays takes it, also those who would have stayed at the price that they pay now.
+    if it does not say). Whoever stays, or comes back, takes it, also those who would have done so without it.
+
+    Args:
+        frame: The account.
+        action: The action.
+        mrr: What the account pays, or paid when it left.
+        taking: Probability that it takes it; what lies outside 0 to 1 is cut.
     """
     offered, months = action.parameters.get("discount_ratio"), action.parameters.get("term_months", MONTHS)
     if not isinstance(offered, int | float) or not isinstance(months, int | float):
         return 0.0
     paid = 1.0 - discount_of(frame)
     share = 0.0 if paid <= 0 else max(0.0, 1.0 - (1.0 - offered) / paid)
-    staying = min(1.0, max(0.0, 1.0 - frame.churn_within_window + retain.mean))
-    return share * mrr * min(MONTHS, max(0.0, months)) * staying
+    return share * mrr * min(MONTHS, max(0.0, months)) * min(1.0, max(0.0, taking))

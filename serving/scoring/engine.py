@@ -18,6 +18,7 @@ from serving.scoring.score import PROBABILITY_DIGITS, churn_risk_score, risk_tie
 from serving.scoring.signals import Reasons, SignalTables, make_signal_tables, strongest_signals
 from serving.scoring.support import Support
 from serving.scoring.verification.compiled import Verification, verification_for
+from serving.scoring.winback import Departures, winbacks
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -50,6 +51,7 @@ class ScoringTables:
         support: Tells accounts that are unlike those of training; None if the bundle does not say.
         expansion: Tells accounts that are ready to expand; likewise.
         verification: Checks what the models say.
+        departures: Tells accounts that have left; None if the bundle says nothing of them.
     """
 
     signals: SignalTables
@@ -62,6 +64,7 @@ class ScoringTables:
     support: Support | None
     expansion: ExpansionLine | None
     verification: Verification
+    departures: Departures | None
 
 
 @functools.lru_cache(maxsize=8)
@@ -86,6 +89,7 @@ def scoring_tables(bundle: Bundle) -> ScoringTables:
         support=None if manifest.support is None else Support.from_dict(manifest.support.model_dump()),
         expansion=ExpansionLine.of(manifest),
         verification=verification,
+        departures=Departures.of(manifest),
     )
 
 
@@ -123,9 +127,20 @@ def score_rows(
         return asked.answers([])
     health = asked.told(bundle.health_inputs) if outlook and bundle.health_inputs else None
     outputs = bundle.run(
-        asked.matrix, contributions=signals, intervals=intervals, outlook=outlook, health=health
+        asked.matrix,
+        contributions=signals,
+        intervals=intervals,
+        outlook=outlook,
+        departed=any_left(bundle, asked.matrix),
+        health=health,
     )
     return finish(asked, outputs, bundle, now, clock_label)
+
+
+def any_left(bundle: Bundle, matrix: NDArray[np.float64]) -> bool:
+    """Return whether *bundle* can tell the chance of coming back of an account of *matrix*."""
+    departures = scoring_tables(bundle).departures
+    return departures is not None and departures.among(matrix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,17 +234,19 @@ def finish(
     churn_ends, upsell_ends = _interval_ends(outputs, tables, n)
     told = zip(
         account_ids, map(churn_risk_score, exact), by_head.get("churn", nothing), by_head.get("upsell", nothing),
-        reasons, evidence, churn_ends, upsell_ends, outlooks(outputs, n), strict=True,
+        reasons, evidence, churn_ends, upsell_ends, outlooks(outputs, n),
+        winbacks(tables.departures, matrix, outputs), strict=True,
     )  # fmt: skip
     scores = [
         AccountScore(
             account_id, score, tiers[score], churn, upsell, raising, lowering, rests_on, tag, contract_hash,
             signals_base=base, others=None if base is None else others, churn_interval=churn_end,
             upsell_interval=upsell_end, outlook=outlook,
-            expansion_ready=None if line is None else line.passed(upsell, rests_on.status),
+            expansion_ready=None if line is None else line.passed(upsell, rests_on.status), winback=winback,
         )
         for (
             account_id, score, churn, upsell, (raising, lowering, others), rests_on, churn_end, upsell_end, outlook,
+            winback,
         ) in told
     ]  # fmt: skip
     return asked.answers(scores)

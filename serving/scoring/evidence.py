@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import orjson
@@ -29,6 +29,7 @@ _NEW, _AGELESS, _UNLIKE, _NULL_VIEWS = 1, 2, 4, 8
 """What an account's kind is made of, a number: is it new, of unknown age, unlike those of training; from 8 on the code
 of its null views, and above those that of the checks that it fails. Accounts of one kind with equal times have equal
 evidence."""
+_OF_SUBSCRIBED: Final = frozenset({"unlike_training", "failed_check"})
 # The longest of the usual windows: a younger account has no complete month to compare anything with.
 NEW_ACCOUNT_DAYS = 28
 REMEMBERED = 4096
@@ -289,6 +290,20 @@ def weigh_evidence(
     reasons = tuple([reason for reason, holds in holding.items() if holds])
     status: EvidenceStatus = "stale" if stale else "thin" if reasons else "full"
     return Evidence(status, ages, tuple(missing), clock, reasons, tuple(failed_checks))
+
+
+def reasons_of_leaver(reasons: Sequence[EvidenceReason], *, has_rows: bool) -> list[EvidenceReason]:
+    """Return those of *reasons* that weigh where an account has left: what speaks against winning it back on them.
+
+    That it is unlike accounts with a subscription, that models of these say things of it that can't be, and that views
+    are silent about somebody who is gone, is what having left means.
+
+    Args:
+        reasons: Why its evidence is not full.
+        has_rows: Whether every view has a row of it, be it a silent one.
+    """
+    lawful = _OF_SUBSCRIBED | {"missing_view"} if has_rows else _OF_SUBSCRIBED
+    return [reason for reason in reasons if reason not in lawful]
 
 
 def _age_kind(account_age_days: float | None) -> tuple[bool, bool]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from serving.bundle.manifest import BOOSTERS_FOLDER
 from serving.errors import BundleError, ExactReasonsUnavailable, UnknownAccount
-from serving.scoring.engine import Asked, finish, shown_base
+from serving.scoring.engine import Asked, any_left, finish, shown_base
 from serving.scoring.interval_weights import interval_weights, log_odds, probability
 from serving.scoring.leaf_paths import LeafPaths, read_leaf_paths, readable
 
@@ -228,7 +228,9 @@ def score_exactly(
     reasons = exact_reasons(bundle)
     if not asked.known:
         return asked.answers([])
-    outputs = bundle.run(asked.matrix, contributions=False, intervals=intervals)
+    outputs = bundle.run(
+        asked.matrix, contributions=False, intervals=intervals, departed=any_left(bundle, asked.matrix)
+    )
     contributions = reasons.contributions(asked.matrix)
     outputs = dataclasses.replace(outputs, contributions=contributions.astype(np.float32))
     names = [feature.name for feature in bundle.manifest.contract.model_features]

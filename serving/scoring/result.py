@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from serving.scoring.evidence import Evidence
     from serving.scoring.outlook import Outlook
     from serving.scoring.signals import Signal
+    from serving.scoring.winback import Winback
 
 Intervals: TypeAlias = dict[str, list[float]]
 """The central 90 % interval `[low, high]` of the probability by each horizon (`30d`)."""
@@ -41,6 +42,7 @@ class AccountScore(NamedTuple):
         outlook: What else the bundle expects, where it was asked for; decisions and the account card use it.
         expansion_ready: Whether the probability of expanding by the scored horizon is at or over the bundle's threshold
             and the evidence is full; None if the bundle has no such threshold.
+        winback: What is said of its coming back; None unless it has left and the bundle tells.
     """
 
     account_id: str
@@ -61,6 +63,12 @@ class AccountScore(NamedTuple):
     upsell_interval: Intervals | None = None
     outlook: Outlook | None = None
     expansion_ready: bool | None = None
+    winback: Winback | None = None
+
+    @property
+    def winback_probability(self) -> Mapping[str, float]:
+        """Probability of coming back within each horizon; empty unless it has left and the bundle tells."""
+        return {} if self.winback is None else self.winback.probability
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as `POST /v1/score` answers it; every number in it is finite."""
@@ -98,6 +106,7 @@ class AccountScore(NamedTuple):
             "signals": signals,
             "evidence": evidence,
             "expansion_ready": self.expansion_ready,
+            "winback": None if self.winback is None else self.winback.shown(self.evidence),
             "model": self.model,
             "feature_contract": self.feature_contract,
         }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from serving.scoring.expansion import ExpansionLine
     from serving.scoring.sayings import Sayings
     from serving.scoring.signals import Picked, SignalTables
+    from serving.scoring.winback import Winback
 
 REMEMBERED: Final = 8_192
 MISSING: Final = float("inf")
@@ -73,7 +74,9 @@ class _Template:
         sayings: For each place of a signal, the raising ones first, by column what is said of a value; last what
             stands there if there is no such signal.
         before_evidence: What stands between the signals and the evidence.
-        ends: What stands after the evidence, by whether the account is ready to expand.
+        ends: What stands after the evidence, by whether the account is ready to expand, of one that has not left.
+        before_winback: What stands between the evidence and what is said of one that has, likewise.
+        after_winback: What stands after that.
     """
 
     openings: tuple[bytes, ...]
@@ -81,6 +84,8 @@ class _Template:
     sayings: tuple[tuple[Mapping[ContextValue, bytes], ...], ...]
     before_evidence: bytes
     ends: dict[bool | None, bytes]
+    before_winback: dict[bool | None, bytes]
+    after_winback: bytes
 
 
 @functools.lru_cache(maxsize=8)
@@ -104,6 +109,11 @@ def _template(bundle: Bundle) -> _Template:
         first = _written_sayings(tables.signals, side, side)
         sayings += [first, *[further] * (SHOWN - 1)][: tables.signals.membership.shape[1]]
     last = orjson.dumps({"model": bundle.tag, "feature_contract": bundle.manifest.contract_hash})
+    after_winback = b"," + last[1:]
+    before_winback = {
+        ready: b"," + orjson.dumps({"expansion_ready": ready})[1:-1] + b',"winback":'
+        for ready in (True, False, None)
+    }
     return _Template(
         openings=tuple(
             b"," + orjson.dumps({"churn_risk_score": score, "churn_risk_tier": tier})[1:-1] + between[0]
@@ -114,10 +124,9 @@ def _template(bundle: Bundle) -> _Template:
         ),
         sayings=tuple(sayings),
         before_evidence=b']},"evidence":' if tables.base is None else b'},"evidence":',
-        ends={
-            ready: b"," + orjson.dumps({"expansion_ready": ready})[1:-1] + b"," + last[1:]
-            for ready in (True, False, None)
-        },
+        ends={ready: before + b"null" + after_winback for ready, before in before_winback.items()},
+        before_winback=before_winback,
+        after_winback=after_winback,
     )
 
 
@@ -176,7 +185,12 @@ def write(
         *(_numbers(rounded[head][column], after) for head, column, after in template.probabilities),
         *_signals(asked, picked, tables.signals, template),
         *(() if tables.base is None else (_numbers_after(picked.others, b'],"others":'),)),
-        _ends(evidence, _over(rounded, tables.expansion), template),
+        _with_winback(
+            _ends(evidence, _over(rounded, tables.expansion), template),
+            {} if tables.departures is None else tables.departures.told(asked.matrix, outputs),
+            evidence,
+            template,
+        ),
     )
     pieces = [b""] * (len(columns) * len(evidence))
     for place, column in enumerate(columns):
@@ -246,6 +260,17 @@ def _ends(evidence: Sequence[Evidence], over: Sequence[int] | None, template: _T
     for place in over or ():
         if evidence[place].status == "full":
             ends[place] = before + evidence[place].json + template.ends[True]
+    return ends
+
+
+def _with_winback(
+    ends: list[bytes], told: Mapping[int, Winback], evidence: Sequence[Evidence], template: _Template
+) -> list[bytes]:
+    """Return *ends* with what is *told* of accounts that have left in place of the null that stands there."""
+    for place, winback in told.items():
+        ready = next(ready for ready, usual in template.ends.items() if ends[place].endswith(usual))
+        kept = ends[place].removesuffix(template.ends[ready]) + template.before_winback[ready]
+        ends[place] = kept + orjson.dumps(winback.shown(evidence[place])) + template.after_winback
     return ends
 
 

@@ -19,7 +19,7 @@ def test_check_lists_what_is_packaged() -> None:
     """Without a file the packaged playbooks are checked."""
     result = CliRunner().invoke(triggers_app, ["check"])
     assert result.exit_code == 0, result.output
-    assert "10 triggers, 10 playbooks" in result.output
+    assert "11 triggers, 11 playbooks" in result.output
 
 
 def test_check_names_the_trigger_with_a_typo(tmp_path: Path) -> None:

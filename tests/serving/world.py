@@ -30,6 +30,7 @@ from training.support import SupportRegion
 from training.trained import TrainedModels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 DAY = 86_400
@@ -93,6 +94,9 @@ def make_features(contract: FeatureContract, count: int = ACCOUNTS, seed: int = 
         columns[time_column(view.name)] = [END] * count
     for feature in contract.features:
         name = feature.name
+        if feature.signal == "departure":  # every account has a subscription, or never had a paid one
+            columns[name] = [None] * count
+            continue
         if feature.dtype == "String":
             values: list[object] = [str(value) for value in random.choice(CATEGORIES[name], count)]
         elif feature.dtype == "Bool":
@@ -118,6 +122,26 @@ def make_features(contract: FeatureContract, count: int = ACCOUNTS, seed: int = 
     columns["has_active_subscription"][-1] = False
     schema = feature_table_schema(contract)
     return pa.RecordBatch.from_pydict(columns, schema=schema)
+
+
+def departed(features: pa.RecordBatch, days: Mapping[str, float]) -> pa.RecordBatch:
+    """Return *features* with accounts that left so many *days* ago, by account, and had paid 1,250 a month."""
+    rows = features.to_pylist()
+    for row in rows:
+        if row["account_id"] in days:
+            row |= {
+                "has_active_subscription": False,
+                "plan": None,
+                "mrr": 0.0,
+                "seats": 0,
+                "days_since_end": days[row["account_id"]],
+                "mrr_at_end": 1_250.0,
+                "ended_unpaid": False,
+                "times_left": 1,
+                "plan_at_end": "team",
+                "seats_at_end": 12,
+            }
+    return pa.RecordBatch.from_pylist(rows, schema=features.schema)
 
 
 def encode(value: object) -> bytes:
@@ -164,7 +188,7 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outloo
     """Train small real heads on seeded noise, export them into the model store *store*, return the tag.
 
     With *outlook* the bundle has intervals, a region of support that only `UNSUPPORTED` values lie outside of, a long
-    horizon, amounts, trajectories, and the effects of `tests.training.small_outlook`.
+    horizon, amounts, trajectories, win-back, and the effects of `tests.training.small_outlook`.
     """
     random = np.random.default_rng(seed)
     definitions: Definitions = load_definitions()
@@ -177,7 +201,7 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outloo
         if feature.dtype == "String"
     )
     heads = []
-    for name in ("churn", "upsell"):
+    for name in ("churn", "upsell", *(("winback",) if outlook else ())):
         weight = random.normal(size=width)
         boosters = []
         for _ in definitions.horizons_days:
@@ -199,7 +223,8 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outloo
                 calibrations=(Platt(1.0, 0.0),) * len(boosters),
             )
         )
-    further = Outlook()
+    further, winback = Outlook(), heads[2] if outlook else None
+    del heads[2:]
     if outlook:
         names = [feature.name for feature in contract.model_features]
         policy = [feature.name for feature in contract.features if feature.role == "policy"]
@@ -211,7 +236,7 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outloo
             health=tuple(name for name in HEALTH_INPUTS if name in policy),
         )
         top, weight = np.full(width, UNSUPPORTED / 2), np.full(width, 1 / width)
-        further = replace(made, support=SupportRegion(-top, top, weight, limit=0.5 / width))
+        further = replace(made, support=SupportRegion(-top, top, weight, limit=0.5 / width), winback=winback)
     day = dt.date(2025, 1, 1)
     trained = TrainedModels(
         heads=tuple(heads),

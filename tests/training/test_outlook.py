@@ -17,7 +17,7 @@ from training.card.facts import card_facts
 from training.card.render import render_html, render_markdown
 from training.definitions import Definitions
 from training.evaluation.held_out import AMOUNT_LABEL, DRAWS, LATER, TRAJECTORY_LABEL
-from training.evaluation.held_out_draws import arms_of, as_log
+from training.evaluation.held_out_draws import arms_of, as_log, draws_of
 from training.evaluation.policy_value import doubly_robust, greedy_policy
 from training.export.bundle import export_bundle
 from training.outlook_values import is_moved
@@ -76,7 +76,7 @@ def models(rows, threads_beside):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lgb.Booster, "predict", told(lgb.Booster.predict, None, ""))
         patch.setattr(lgb, "train", told(lgb.train, 0, "params"))
-        return trained_on(rows, toy_outlook.sources(rows))
+        return trained_on(rows, toy_outlook.sources(rows, draws=1_200, leavers=400))
 
 
 def test_lightgbm_beside_itself_takes_one_thread_by_name(models, threads_beside):
@@ -120,7 +120,9 @@ def test_every_part_is_trained_and_reported(models):
     for part in (outlook.support, outlook.long_interval, outlook.amount, outlook.trajectory, outlook.effects):
         assert part is not None
     told = json.loads(json.dumps(outlook.metrics))
-    assert set(told) == {"uncertainty", "support", "long_horizon", "amount", "trajectory", "uplift"}
+    assert set(told) == {
+        "uncertainty", "support", "long_horizon", "amount", "trajectory", "uplift", "winback",
+    }  # fmt: skip
     assert told["uncertainty"]["churn"]["horizons"]["90d"]["with_sampling"] >= 0.6
     assert told["trajectory"]["log_loss_gain"]["low"] > 0
     assert told["support"]["strangers"]["refused_share"] > told["support"]["refused_share"]
@@ -146,30 +148,33 @@ def test_rows_and_draws_to_compare_a_later_bundle_on_are_kept(models):
     assert set(models.held_out) == {LATER, DRAWS}
     draws = models.held_out[DRAWS]
     told = models.metrics["uplift"]["outcomes"]
+    assert set(draws["outcome"]) == {"retained", "expanded"}
+    assert "400 draws were known" in told["returned"]["choice"]["reason"]
     for outcome in ("retained", "expanded"):
-        mine = draws[draws["outcome"] == outcome]
+        mine = draws_of(draws, outcome)
         policy = told[outcome]["policy"]
         assert len(mine) == policy["draws"]
         log = as_log(mine)
-        effects = mine[[f"effect:{name}" for name in arms_of(draws)[1:]]].to_numpy(dtype=float)
+        effects = mine[[f"effect:{name}" for name in arms_of(mine)[1:]]].to_numpy(dtype=float)
         taken = greedy_policy(effects, log.propensities)
-        expected = mine[[f"expected:{name}" for name in arms_of(draws)]].to_numpy(dtype=float)
+        expected = mine[[f"expected:{name}" for name in arms_of(mine)]].to_numpy(dtype=float)
         value = float(doubly_robust(log, taken, expected)[0])
         assert value == pytest.approx(policy["value"]["uplift"]["doubly_robust"]["value"], abs=1e-6)
 
 
 def test_effects_stand_by_action_and_outcome_with_their_basis(models):
-    """Drawn actions have heads of both outcomes; draws taught the planted effect, and moved the others."""
+    """Drawn actions have heads of the outcomes that their draws teach; these taught the planted effects."""
     effects = models.outlook.effects
     assert {(head.action, head.outcome) for head in effects.heads} == {
         (action, outcome)
         for action in (toy_outlook.GUIDE, toy_outlook.CALL)
         for outcome in ("retained", "expanded")
-    }
+    } | {(toy_outlook.BACK, "returned")}
     learnt = {
         (head.action, head.outcome): flag for head, flag in zip(effects.heads, effects.learnt, strict=True)
     }
     assert learnt[toy_outlook.GUIDE, "expanded"]
+    assert learnt[toy_outlook.BACK, "returned"]
     assert not all(learnt.values())
     assert all(is_moved(head) for head in effects.heads)
     assert min(effects.draws) > 300
@@ -187,6 +192,22 @@ def test_an_effect_that_was_planted_is_found(models, rows):
         if (head.action, head.outcome) == (toy_outlook.GUIDE, "expanded")
     )
     assert found[:, column].mean() == pytest.approx(0.15, abs=3.5 * float(error[:, column].mean()) + 0.03)
+
+
+def test_an_effect_on_accounts_that_had_left_is_found_on_their_draws_alone(models, rows):
+    """The call brings back 20 points more: its average lies near, and other outcomes never saw its draws."""
+    effects = models.outlook.effects
+    column = next(at for at, head in enumerate(effects.heads) if head.outcome == "returned")
+    head = effects.heads[column]
+    assert (head.action, effects.draws[column]) == (toy_outlook.BACK, 400)
+    assert abs(head.average - toy_outlook.BROUGHT_BACK) < 3 * head.error_per_unit
+    found, error = effects.effects(models.head("churn"), rows.matrix[:500])
+    assert found[:, column].mean() > 2 * float(error[:, column].mean())
+    told = models.metrics["uplift"]
+    assert told["draws"] == 1_200
+    for outcome in ("retained", "expanded"):
+        assert toy_outlook.BACK not in told["outcomes"][outcome]["actions"]
+        assert sum(one["shipped"]["draws"] for one in told["outcomes"][outcome]["actions"].values()) == 800
 
 
 def test_what_the_data_can_not_bear_is_left_out_with_a_sentence(bare):
@@ -209,7 +230,7 @@ def test_the_bundle_names_every_output_and_the_card_shows_every_part(exported):
     assert {head.low_output for head in manifest.heads} == {"churn_low", "upsell_low"}
     for part in (manifest.support, manifest.long_horizon, manifest.amount, manifest.trajectory):
         assert part is not None
-    assert len(manifest.effects.columns) == 4
+    assert len(manifest.effects.columns) == 5
     assert {one.basis for one in manifest.effects.columns} == {"uplift", "blend"}
     assert manifest.null_views is not None
     assert max(manifest.null_views.values()) < 1

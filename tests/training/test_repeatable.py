@@ -114,7 +114,7 @@ def test_an_interrupted_training_goes_on_to_the_same_files(whole, tmp_path):
         f"{one}: kept from before" for one in kept
     ]
     made = {stage.name for stage in models.cost.stages if not stage.kept}
-    assert made == {"trajectory", "uplift, retained", "uplift, expanded"}
+    assert made == {"trajectory", "win-back", "uplift, retained", "uplift, expanded"}
     assert digests(exported(models)) == whole[1]
 
 

@@ -154,3 +154,49 @@ def test_known_by_asks_only_for_time():
     logged, *_ = draws(200)
     moment = logged.treated_at[100] + np.timedelta64(30, "D")
     assert logged.known_by(moment).sum() == 101
+
+
+def read_left(*rows, left):
+    """Return draws of *rows*, of which those whose flag in *left* is true are of accounts that had left."""
+    frame = pd.DataFrame(list(rows)).astype({"outcome_retained": "boolean", "outcome_expanded": "boolean"})
+    for name in ("treated_at", "outcome_at"):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    return from_frame(frame, set(), outcome_days=90, known_by=END, left=np.array(left))
+
+
+def test_draws_of_accounts_that_had_left_teach_coming_back_and_nothing_else():
+    """`outcome_retained` of a leaver is whether it came back; it is no example of staying, nor of not expanding."""
+    found, left_out = read_left(
+        row(),
+        row(treatment_id="t2", account_id="gone", action="win_back", outcome_retained=False),
+        left=[False, True],
+    )
+    assert np.array_equal(found.outcomes["retained"], [1.0, np.nan], equal_nan=True)
+    assert np.array_equal(found.outcomes["expanded"], [0.0, np.nan], equal_nan=True)
+    assert np.array_equal(found.outcomes["returned"], [np.nan, 0.0], equal_nan=True)
+    assert left_out.lost == {"treated": 0, "held_out": 0}
+    returned, at = found.about("returned")
+    assert (returned.actions, returned.account_id.tolist(), at.tolist()) == (("win_back",), ["gone"], [1])
+    assert returned.propensities.tolist() == [[0.7, 0.3]]
+    retained, at = found.about("retained")
+    assert (retained.actions, retained.arm.tolist(), at.tolist()) == (("call",), [1], [0])
+    assert set(retained.outcomes) == {"retained"}
+
+
+def test_of_a_leaver_coming_back_is_final_and_staying_away_is_not():
+    """Written down after ten days a return counts, and that it had not come back by then says nothing of the rest."""
+    early = {"outcome_at": "2025-11-11T00:00:00Z"}
+    found, left_out = read_left(
+        row(**early), row(treatment_id="t2", **early, outcome_retained=False), left=[True, True]
+    )
+    assert found.outcomes["returned"].tolist() == [1.0]
+    assert left_out.lost == {"treated": 1, "held_out": 0}
+
+
+def test_without_leavers_there_is_no_such_outcome_and_every_draw_teaches_the_others():
+    """A folder of subscribers alone is read as ever."""
+    rows = (row(), row(treatment_id="t2", action="offer"))
+    found, _ = read_left(*rows, left=[False, False])
+    assert set(found.outcomes) == {"retained", "expanded"}
+    about, at = found.about("retained")
+    assert (about.actions, at.tolist()) == (("call", "offer"), [0, 1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tests.training import toy
@@ -10,25 +12,33 @@ from training.labels_trajectory import LevelSeries
 from training.outlook_sources import OutlookSources
 from training.treatments import LoggedTreatments
 
-GUIDE, CALL = "enablement_guide", "success_call"
+GUIDE, CALL, BACK = "enablement_guide", "success_call", "win_back_call"
+BROUGHT_BACK = 0.2
+"""What the call does for accounts that have left, of whom a tenth comes back without it."""
 PRIORS = {
     (CALL, "retained"): Prior(0.15, 0.06, "churn_probability"),
     (GUIDE, "retained"): Prior(0.06, 0.025, "churn_probability"),
+    (BACK, "returned"): Prior(0.05, 0.1),
     ("never_drawn", "retained"): Prior(0.5, 0.1),
 }
 
 
-def sources(rows, *, draws=900, seed=2):
-    """Return sources for *rows* of the toy world: health follows `risk`, the guide helps those in `need` to expand."""
+def sources(rows, *, draws=900, leavers=0, seed=2):
+    """Return sources for *rows* of the toy world: health follows `risk`, the guide helps those in `need` to expand.
+
+    Of the draws *leavers* are of accounts that had left instead, between nothing and a call that brings some back.
+    """
     rng = np.random.default_rng(seed)
     ratio = np.where(
         rows.labels.event_days["upsell"] < 90, 0.2 + 0.1 * rng.normal(size=len(rows.labels)), np.nan
     )
+    known = levels(rows, rng)
+    logged, matrix = treatments(rng, draws)
     return OutlookSources(
         log_ratios=ratio,
-        levels=levels(rows, rng),
-        treatments=(logged := treatments(rng, draws))[0],
-        draws=logged[1],
+        levels=known,
+        treatments=with_leavers(logged, leavers, seed) if leavers else logged,
+        draws=matrix,
         priors=PRIORS,
         facts={"left_out_draws": {"open": 3}},
     )
@@ -74,4 +84,27 @@ def treatments(rng, draws):
             },
         ),
         matrix,
+    )
+
+
+def with_leavers(logged, leavers, seed):
+    """Return *logged* with every third draw, *leavers* of them, of accounts that had left."""
+    rng = np.random.default_rng(seed + 100)
+    gone = np.flatnonzero(np.arange(len(logged)) % 3 == 0)[:leavers]
+    taken = rng.random(len(gone)) < 0.5
+    arm = logged.arm.copy()
+    arm[gone] = np.where(taken, 3, 0)
+    propensities = np.column_stack([logged.propensities, np.zeros(len(logged))])
+    propensities[gone] = [0.5, 0.0, 0.0, 0.5]
+    outcomes = {name: values.copy() for name, values in logged.outcomes.items()}
+    for values in outcomes.values():
+        values[gone] = np.nan
+    returned = np.full(len(logged), np.nan)
+    returned[gone] = rng.random(len(gone)) < 0.1 + BROUGHT_BACK * taken
+    return replace(
+        logged,
+        actions=(*logged.actions, BACK),
+        arm=arm,
+        propensities=propensities,
+        outcomes=outcomes | {"returned": returned},
     )

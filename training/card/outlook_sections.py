@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from training.card.plots import reliability_plot
 from training.card.sections import Block, Section, Table, leaf_text, missing_block
 from training.card.uplift_sections import uplift_blocks
+from training.card.winback_section import winback_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ def outlook_sections(metrics: Mapping[str, Any]) -> tuple[Section, ...]:
             "Expansion: within a year, and by how much",
             [*_long(metrics.get("long_horizon")), *_amount(metrics.get("amount"))],
         ),
+        ("Win-back: accounts that have left", winback_blocks(metrics.get("winback"))),
         ("Uplift: what actions change", uplift_blocks(metrics.get("uplift"))),
     )
     return tuple(Section(title, tuple(blocks)) for title, blocks in made if blocks)

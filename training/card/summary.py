@@ -154,6 +154,9 @@ def _judged(name: str, horizon: HorizonFacts) -> Iterator[tuple[str, bool]]:
         yield f"{verdict} {name} probabilities as they stand ({told}).", holds
 
 
+_AIMS = {"retained": "be retained", "expanded": "be expanded", "returned": "come back"}
+
+
 def _uplift(found: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     for outcome, entry in found.get("outcomes", {}).items():
         gain = ((entry.get("policy") or {}).get("uplift_less_others") or {}).get("nothing")
@@ -161,7 +164,7 @@ def _uplift(found: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
             fine = gain["low"] > 0
             told = f"{gain['value']:+.3f}, {gain['low']:+.3f} to {gain['high']:+.3f}"
             yield (
-                f"Acting where uplift says so, for accounts to be {outcome}: "
+                f"Acting where uplift says so, for accounts to {_AIMS.get(outcome, outcome)}: "
                 + ("surely better" if fine else "not shown to be better")
                 + f" than doing nothing on later draws ({told}).",
                 fine,

@@ -51,6 +51,8 @@ def uplift_blocks(found: Mapping[str, Any] | None) -> list[Block]:
     blocks = [Block(text=text)]
     for outcome, entry in found["outcomes"].items():
         blocks += _outcome(outcome, entry)
+    for outcome, why in found.get("left_out_outcomes", {}).items():
+        blocks.append(Block(heading=words(outcome).capitalize(), text=f"Left out. {why}"))
     return blocks
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from training.errors import PromotionError
 from training.evaluation.compare_outlook import PairedDifference, outlook_of
-from training.evaluation.held_out_draws import EFFECT, EXPECTED, KEYS, arms_of, as_log
+from training.evaluation.held_out_draws import EFFECT, EXPECTED, KEYS, arms_of, as_log, draws_of
 from training.evaluation.policy_value import doubly_robust, greedy_policy
 
 _SLACK = np.timedelta64(1, "D")
@@ -53,8 +53,9 @@ def policy_difference(
     Raises:
         PromotionError: Fewer draws are new to both; the message says how many.
     """
-    of_outcome = draws[draws["outcome"] == outcome].reset_index(drop=True)
-    actions = arms_of(draws)[1:]
+    of_outcome = draws_of(draws, outcome)
+    arms = arms_of(of_outcome)
+    actions = arms[1:]
     theirs, held_out = _recorded(of_outcome, champion_draws, actions)
     after = ~held_out & _open_then(champion, of_outcome)
     if after.any():
@@ -68,7 +69,7 @@ def policy_difference(
     rows = of_outcome[judged]
     ours = rows[[EFFECT + name for name in actions]].to_numpy(dtype=np.float64)
     log = as_log(rows)
-    expected = rows[[EXPECTED + name for name in arms_of(draws)]].to_numpy(dtype=np.float64)
+    expected = rows[[EXPECTED + name for name in arms]].to_numpy(dtype=np.float64)
     policies = [
         greedy_policy(np.nan_to_num(one, nan=-1.0), log.propensities) for one in (ours, theirs[judged])
     ]

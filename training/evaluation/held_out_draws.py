@@ -86,6 +86,20 @@ def arms_of(draws: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name.removeprefix(PROPENSITY) for name in draws.columns if name.startswith(PROPENSITY))
 
 
+def draws_of(draws: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the rows of one outcome, without columns of actions that none of its draws could have come to.
+
+    Args:
+        draws: Rows of `draw_rows`.
+        outcome: Which outcome.
+    """
+    rows = draws[draws["outcome"] == outcome].reset_index(drop=True)
+    absent = [arm for arm in arms_of(rows) if len(rows) and rows[PROPENSITY + arm].isna().all()]
+    return rows.drop(
+        columns=[kind + arm for arm in absent for kind in (PROPENSITY, EXPECTED, EFFECT)], errors="ignore"
+    )
+
+
 def as_log(draws: pd.DataFrame) -> PolicyLog:
     """Return draws of one outcome as policies are judged on; arm 0 is nothing.
 

@@ -119,7 +119,8 @@ def export_bundle(
         MANIFEST_FILE: manifest.model_dump_json(indent=2).encode(),
         **_card(manifest),
     }
-    for head in trained.heads:
+    winback = trained.outlook.winback
+    for head in (*trained.heads, *(() if winback is None else (winback,))):
         for days, booster in zip(head.horizons_days, head.boosters, strict=True):
             files[f"{BOOSTERS_FOLDER}/{head.name}_{days}d.txt"] = booster.model_to_string().encode()
     return ExportedBundle(manifest=manifest, files=files, parity=parity, fidelity=fidelity)
@@ -282,7 +283,7 @@ def _manifest(
         ),
         null_views=trained.null_views,
         currency=trained.currency,
-        **outlook_fields(trained.outlook),
+        **outlook_fields(trained.outlook, definitions),
     )
 
 

@@ -8,9 +8,9 @@ processor time, a busy machine): one row with reasons takes 119 us before the me
 Weights that make reasons add up (`interval_weights`) took 8 us more since for one row, and 40 for 500, measured with a
 bundle of 73 merged trees.
 
-The boolean inputs `explain`, `intervals` and `outlook` have a default (true) and need not be given. ONNX Runtime
-executes every node whichever outputs are asked for, so a caller who wants no contributions says `explain=False` and the
-branch is not run; so do the other two with what `interval_nodes` and `outlook_nodes` write.
+The boolean inputs `explain`, `intervals`, `outlook` and `departed` have a default (true) and need not be given. ONNX
+Runtime executes every node whichever outputs are asked for, so a caller who wants no contributions says `explain=False`
+and the branch is not run; so do the others with what `interval_nodes`, `outlook_nodes` and `winback_nodes` write.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from training.export.graph_writer import INPUT_NAME, GraphWriter, Output
 from training.export.interval_nodes import interval_nodes
 from training.export.interval_weights import base_of
 from training.export.outlook_nodes import outlook_nodes
+from training.export.winback_nodes import winback_nodes
 from training.outlook_values import Outlook
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class BundleGraph:
         leaves_without_background: Those that had to use path contributions; steps never do.
         base: What the contributions start from.
         outlook_trees: Trees that are walked only for the outlook, merged.
+        winback_trees: Trees that are walked only for accounts that have left, merged.
     """
 
     model: onnx.ModelProto
@@ -74,6 +76,7 @@ class BundleGraph:
     leaves_without_background: int
     base: Base
     outlook_trees: int = 0
+    winback_trees: int = 0
 
     def serialized(self) -> bytes:
         """Return the bytes of the ONNX file."""
@@ -94,7 +97,7 @@ def build_graph(
 
     Its input `features` is float64 of shape (n, len(features)); each head's output has the head's name,
     float64 of shape (n, horizons); `<score_head>_contributions` is float32 of shape (n, len(features)), empty
-    if `explain` is false. What *outlook* has comes beside them, empty if `intervals` or `outlook` is false. The
+    if `explain` is false. What *outlook* has comes beside them, empty if its switch is false. The
     graph's metadata names its columns (`features`, one a line) so that a reader can check it against a contract,
     counts its trees, and tells the bytes a row of its largest tensor.
 
@@ -140,12 +143,16 @@ def build_graph(
     outlook_trees = 0
     if further.has_outputs:
         more["outlook_row_bytes"], outlook_trees = outlook_nodes(writer, further, ordered, len(features))
+    winback_trees = 0
+    if further.winback is not None:
+        winback_trees = winback_nodes(writer, further.winback, len(features))
     counts = {
         "trees": len(forest.curves) + len(forest.trees),
         "boosted_trees": forest.boosted_trees,
         **_row_bytes(forest, len(features), sum(map(len, forest.intervals.values())), shown, boosters),
         **more,
         "outlook_trees": outlook_trees,
+        "winback_trees": winback_trees,
     }
     model = writer.model(features, counts)
     return BundleGraph(
@@ -158,6 +165,7 @@ def build_graph(
         leaves_without_background=table.leaves_without_background,
         base=base,
         outlook_trees=outlook_trees,
+        winback_trees=winback_trees,
     )
 
 

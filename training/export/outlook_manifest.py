@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from serving.bundle.manifest import (
     AmountOutput,
+    Calibration,
     Effect,
     Effects,
+    Head,
     LongHorizon,
     SupportValues,
     TrajectoryOutput,
+    Winback,
 )
 from training.export.interval_nodes import high_output, low_output
 from training.export.outlook_nodes import (
@@ -22,12 +25,14 @@ from training.export.outlook_nodes import (
     TRAJECTORY_CLASSES,
     TRAJECTORY_OUTPUT,
 )
+from training.export.winback_nodes import WINBACK_OUTPUT
 from training.labels_trajectory import HORIZON_DAYS
 from training.outlook_values import is_moved
 from training.uncertainty.fit import CONFIDENCE
 
 if TYPE_CHECKING:
-    from training.definitions import HeadName
+    from training.definitions import Definitions, HeadName
+    from training.heads.hazard import HazardHead
     from training.outlook_values import EffectHeads, Outlook
 
 
@@ -42,7 +47,7 @@ def interval_fields(outlook: Outlook, head: HeadName) -> dict[str, Any]:
     }
 
 
-def outlook_fields(outlook: Outlook) -> dict[str, Any]:
+def outlook_fields(outlook: Outlook, definitions: Definitions) -> dict[str, Any]:
     """Return the manifest's fields of the parts that there are."""
     fields: dict[str, Any] = {}
     if outlook.support is not None:
@@ -61,7 +66,26 @@ def outlook_fields(outlook: Outlook) -> dict[str, Any]:
         )
     if outlook.effects is not None:
         fields["effects"] = _effects(outlook.effects)
+    if outlook.winback is not None:
+        fields["winback"] = _winback(outlook.winback, definitions)
     return fields
+
+
+def _winback(head: HazardHead, definitions: Definitions) -> Winback:
+    return Winback(
+        head=Head(
+            name="winback",
+            output=WINBACK_OUTPUT,
+            horizons_days=head.horizons_days,
+            definition=definitions.sentence("winback"),
+            thresholds={},
+            calibrations=tuple(
+                Calibration(slope=platt.slope, intercept=platt.intercept) for platt in head.calibrations
+            ),
+        ),
+        after_days=definitions.churn.grace_days,
+        within_days=definitions.winback.within_days,
+    )
 
 
 def _effects(effects: EffectHeads) -> Effects:

@@ -19,6 +19,7 @@ from training.export.outlook_nodes import (
     TRAJECTORY_OUTPUT,
 )
 from training.export.sessions import open_session, run_in_chunks
+from training.export.winback_nodes import WINBACK_OUTPUT
 from training.heads.long_horizon import long_probability
 from training.heads.trajectory import with_inputs
 from training.labels_trajectory import CLASSES
@@ -60,6 +61,8 @@ def expected_outputs(
         found[TRAJECTORY_OUTPUT] = outlook.trajectory.probabilities(with_inputs(matrix, health), churn)[
             :, order
         ]
+    if outlook.winback is not None:
+        found[WINBACK_OUTPUT] = outlook.winback.probabilities(matrix)
     if outlook.effects is not None:
         mean, error = outlook.effects.effects(trained.head("churn"), matrix)
         found[EFFECTS_OUTPUT], found[EFFECT_ERRORS_OUTPUT] = mean, error
@@ -96,7 +99,7 @@ def check_outlook_parity(
     largest = dict.fromkeys(expected, 0.0)
     if not expected:
         return largest
-    switches = {"intervals": True, "outlook": True}
+    switches = {"intervals": True, "outlook": True, "departed": True}
     names = list(expected)
     further = {} if health is None else {HEALTH_INPUT: health}
     for part, outputs in run_in_chunks(
@@ -120,6 +123,8 @@ def _boosters(outlook: Outlook) -> list[lgb.Booster]:
     found: list[lgb.Booster] = []
     if outlook.trajectory is not None:
         found += [outlook.trajectory.declining, outlook.trajectory.improving]
+    if outlook.winback is not None:
+        found += outlook.winback.boosters
     if outlook.amount is not None and outlook.amount.booster is not None:
         found.append(outlook.amount.booster)
     if outlook.effects is not None:

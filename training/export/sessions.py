@@ -33,6 +33,7 @@ def run_in_chunks(
     explain: bool,
     intervals: bool = False,
     outlook: bool = False,
+    departed: bool = False,
     chunk_rows: int = _CHUNK_ROWS,
     further: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Iterator[tuple[slice, dict[str, NDArray[np.floating]]]]:
@@ -45,10 +46,11 @@ def run_in_chunks(
         explain: Whether contributions are computed.
         intervals: Whether ends of intervals are.
         outlook: Whether the outlook is.
+        departed: Whether the chance of coming back is.
         chunk_rows: Rows a call.
         further: Optional inputs of n rows by name.
     """
-    wanted = {"explain": explain, "intervals": intervals, "outlook": outlook}
+    wanted = {"explain": explain, "intervals": intervals, "outlook": outlook, "departed": departed}
     known = {value.name for value in session.get_overridable_initializers()}
     switches = {name: np.array(value) for name, value in wanted.items() if name in known}
     for start in range(0, len(matrix), chunk_rows):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import lightgbm as lgb
 import numpy as np
 
+from training.departure_columns import subscribed_as_zero
 from training.heads.calibration import calibrated_log_loss, fit_platt
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class BoosterRows:
     def dataset(self, reference: lgb.Dataset | None = None) -> lgb.Dataset:
         """Return a LightGBM data set, binned like *reference* where that is given."""
         return lgb.Dataset(
-            self.matrix[self.periods.rows],
+            subscribed_as_zero(self.matrix[self.periods.rows], self.feature_names),
             label=self.periods.event,
             weight=self.periods.weight,
             feature_name=list(self.feature_names),

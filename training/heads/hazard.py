@@ -69,7 +69,7 @@ class HazardHead:
         segment_column: Column of the matrix with the segment codes of the calibrations' offsets; None without any.
     """
 
-    name: Literal["churn", "upsell"]
+    name: Literal["churn", "upsell", "winback"]
     horizons_days: tuple[int, ...]
     boosters: tuple[lgb.Booster, ...]
     calibrations: tuple[Platt, ...]

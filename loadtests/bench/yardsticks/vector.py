@@ -55,6 +55,8 @@ class Bundle:
         """Return what the service gives the graph for one score: the features, and that nothing further is wanted."""
         further = any(self.manifest.get(part) for part in ("long_horizon", "amount", "trajectory", "effects"))
         switched_off = {"outlook": np.array(False)} if further else {}
+        if self.manifest.get("winback"):
+            switched_off["departed"] = np.array(False)
         return {self.manifest["input_name"]: matrix, **switched_off}
 
     @property

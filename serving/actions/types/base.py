@@ -87,24 +87,24 @@ class Situation:
 
     @property
     def plan(self) -> Plan:
-        """The account's plan.
+        """The account's plan; of one that has left, the plan that it had.
 
         Raises:
             DraftError: It is not known, or not in the catalogue.
         """
-        plan = self.catalogue.plans_by_key.get(self.frame.text("plan") or "")
+        plan = self.catalogue.plans_by_key.get(self.frame.plan or "")
         if plan is None:
             raise DraftError("the account's plan is not known")
         return plan
 
     @property
     def seats(self) -> int:
-        """The account's seats.
+        """The account's seats; of one that has left, those that it had.
 
         Raises:
             DraftError: They are not known.
         """
-        seats = self.frame.number("seats")
+        seats = self.frame.seats
         if seats is None:
             raise DraftError("the account's seats are not known")
         return int(seats)

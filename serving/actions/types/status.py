@@ -78,8 +78,8 @@ def text_faults(pointer: str, text: str) -> Iterator[Fault]:
 def message_values(situation: Situation) -> dict[str, str]:
     """Return what a message of any action may name: account, plan, seats, title, and the action's parameters."""
     frame, catalogue = situation.frame, situation.catalogue
-    plan = catalogue.plans_by_key.get(frame.text("plan") or "")
-    seats = frame.number("seats")
+    plan = catalogue.plans_by_key.get(frame.plan or "")
+    seats = frame.seats
     return {
         **{name: str(value) for name, value in situation.action.parameters.items()},
         "account_id": frame.account_id,

@@ -19,6 +19,7 @@ from serving.decisions.catalogue.reading import PACKAGED_CATALOGUE, load_catalog
 from serving.decisions.catalogue.vocabulary import (
     ACTION_TYPES,
     ActionType,
+    Audience,
     BlastRadius,
     Channel,
     Purpose,
@@ -32,6 +33,7 @@ __all__ = [
     "Action",
     "ActionType",
     "AddOn",
+    "Audience",
     "BlastRadius",
     "Bundle",
     "Catalogue",

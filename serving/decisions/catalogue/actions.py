@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat
 from serving.decisions.catalogue.vocabulary import (
     SELLING_TYPES,
     ActionType,
+    Audience,
     BlastRadius,
     CatalogueValue,
     Channel,
@@ -78,11 +79,13 @@ class Priors(CatalogueValue):
 
     `retain` is the *relative* reduction of the account's churn probability (0.1: a tenth of those who would
     leave stay). `expand` is the *absolute* rise of the probability that the account expands by `extra_mrr`;
-    `complain` that of a complaint about the action.
+    `win_back` that of the probability that an account that has left comes back; `complain` that of a complaint about
+    the action.
     """
 
     retain: Lift = Lift()
     expand: Lift = Lift()
+    win_back: Lift = Lift()
     complain: Lift = Lift()
 
 
@@ -121,6 +124,10 @@ class Action(CatalogueValue):
         default=None,
         description="What the account is spoken to for; null: `marketing` if its type sells, else `service`.",
     )
+    audience: Audience = Field(
+        default="subscribed",
+        description="Whom it is for: accounts that have a subscription, or such that have left.",
+    )
     regions: tuple[str, ...] = Field(default=(), description="Regions that it is for; empty: every region.")
     cost: float = Field(ge=0, description="Cost of doing it once, in the catalogue's currency.")
     csm_minutes: float = Field(
@@ -147,6 +154,11 @@ class Action(CatalogueValue):
         return self.type in SELLING_TYPES
 
     @property
+    def wins_back(self) -> bool:
+        """Whether it is for accounts that have left."""
+        return self.audience == "left"
+
+    @property
     def purpose_or_default(self) -> Purpose:
         """What the account is spoken to for."""
         return self.purpose or ("marketing" if self.sells else "service")
@@ -164,5 +176,9 @@ class Action(CatalogueValue):
         yield from self.extra_mrr.contradictions()
         if self.priors.expand.mean != 0 and self.extra_mrr.rule == "none":
             yield "declares a lift to expansion but no extra_mrr"
+        if self.wins_back and (self.priors.retain != Lift() or self.priors.expand != Lift()):
+            yield "is for accounts that have left, and declares a lift to staying or expanding"
+        if not self.wins_back and self.priors.win_back != Lift():
+            yield "declares a lift to coming back, and is not for accounts that have left (audience: left)"
         if self.template is not None and self.channel == "internal" and self.type != "publish_status":
             yield "has a template, and its channel reaches nobody"

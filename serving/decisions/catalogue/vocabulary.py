@@ -23,6 +23,8 @@ Channel = Literal["in_app", "email", "phone", "internal"]
 Surface = Literal["in_app", "email", "account_card", "daily_list"]
 BlastRadius = Literal["low", "medium", "high"]
 """How far an action reaches if it is wrong: nobody but one reader, one account's money, many readers."""
+Audience = Literal["subscribed", "left"]
+"""Accounts that have a subscription, or such that have left."""
 Purpose = Literal["service", "marketing"]
 """What an account is spoken to for: to serve what it has bought, or to sell it more."""
 SELLING_TYPES: Final[frozenset[str]] = frozenset(

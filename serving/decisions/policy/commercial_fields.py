@@ -56,7 +56,7 @@ def _sold_out(view: ActionView) -> tuple[str, ...]:
 
 
 def _not_beside_plan(view: ActionView) -> tuple[str, ...]:
-    bundle, plan = view.bundle, view.frame.text("plan")
+    bundle, plan = view.bundle, view.frame.plan
     if bundle is None:
         return ()
     plans = {bundle.key: bundle.plans}

@@ -29,7 +29,7 @@ CONSENT = {"in_app": "consent_in_app", "email": "consent_email", "phone": "conse
 
 
 def _plan(frame: DecisionFrame, catalogue: Catalogue) -> Plan | None:
-    return catalogue.plans_by_key.get(frame.text("plan") or "")
+    return catalogue.plans_by_key.get(frame.plan or "")
 
 
 def _on_top_plan(frame: DecisionFrame, catalogue: Catalogue) -> bool | None:
@@ -75,8 +75,10 @@ ACCOUNT_FIELDS = (
     Field("surface", "text", "Where the action would be shown; null if anywhere.", lambda frame, _: frame.surface),
     Field("churn_risk", "number", "Probability of leaving within the scored horizon.",
           lambda frame, _: frame.churn_risk),
-    Field("plan_in_catalogue", "bool", "Whether the catalogue knows the account's plan.",
-          lambda frame, catalogue: None if frame.text("plan") is None else _plan(frame, catalogue) is not None),
+    Field("account_plan", "text", "The account's plan; of one that has left, the plan that it had.",
+          lambda frame, _: frame.plan),
+    Field("plan_in_catalogue", "bool", "Whether the catalogue knows that plan.",
+          lambda frame, catalogue: None if frame.plan is None else _plan(frame, catalogue) is not None),
     Field("on_top_plan", "bool", "Whether no plan is above the account's.", _on_top_plan),
     Field("plan_seats_max", "number", "Most seats that the plan allows; null if there is no limit.", _plan_seats_max),
     Field("local_hour", "number", "Hour of the day on the account's clock, 0 to 23.", _local_hour),
@@ -90,6 +92,15 @@ ACCOUNT_FIELDS = (
           lambda frame, _: frame.number("days_since_last_touch")),
     Field("contacts_28d", "number", "Touches with the account's people in the last 28 days; null: not known.",
           lambda frame, _: frame.number("touches_28d")),
+    Field("days_since_leaving", "number",
+          "Days since its last paid subscription ended; null: one runs, there was none, or that is not known.",
+          lambda frame, _: frame.number("days_since_end")),
+    Field("return_chance", "number",
+          "Probability that an account that has left comes back within the scored horizon; null: not known.",
+          lambda frame, _: frame.winback_probability.get(frame.score_horizon)),
+    Field("bears_win_back", "bool",
+          "Whether what is known bears a decision about an account that has left: its views are fresh and there.",
+          lambda frame, _: frame.bears_win_back),
     Field("recent_complaints", "number", "Complaints of the last 90 days; null: none known.",
           lambda frame, _: frame.number("complaints_90d")),
 )  # fmt: skip
@@ -115,6 +126,8 @@ ACTION_FIELDS = (
           of_entry=lambda action: action.extra_mrr.rule),
     Field("channel_consent", "bool", "Whether the account consents to the action's channel; true if internal.",
           of_action=_consent),
+    Field("action_audience", "text", "Whom it is for: accounts that are `subscribed`, or such that have `left`.",
+          of_entry=lambda action: action.audience),
     Field("action_purpose", "text", "What the account is spoken to for: `service` or `marketing`.",
           of_entry=lambda action: action.purpose_or_default),
     Field("action_sells", "bool", "Whether money changes hands by it.", of_entry=lambda action: action.sells),

@@ -385,12 +385,3 @@ def test_season_compares_weekdays_with_weekdays_and_weeks_with_those_of_a_year_a
     assert by_day[day(393)]["usage_3d_vs_weekdays_56d_ratio"] == pytest.approx(3.0)
     assert by_day[day(392)]["usage_28d_vs_year_ago_ratio"] == pytest.approx(1.0)
     assert by_day[day(420)]["usage_28d_vs_year_ago_ratio"] == pytest.approx(3.0)
-
-
-def test_rows_stop_sixty_days_after_the_last_subscription(tmp_path: Path) -> None:
-    """An account that left has rows for 60 more days, and none later."""
-    tables = world()
-    tables["subscriptions"] = [{**tables["subscriptions"][0], "started_at": time(-5), "ended_at": time(40.5)}]
-    rows = features(write(tables, tmp_path, LAST), -10, LAST, ["profile"])["profile"]
-    days = [row["event_timestamp"].date() for row in rows]
-    assert (days[0], days[-1], len(days)) == (day(-5 + 1), day(100 + 1), 106)

@@ -14,17 +14,17 @@ from feature_repo.pipeline.health_level import NEEDS, WEIGHTS
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-COLUMNS = [name for names in NEEDS.values() for name in names]
+COLUMNS = {name: "float64" for names in health.NEEDS.values() for name in names} | {"plan": "string"}
 AT_BASELINE = dict.fromkeys(NEEDS["usage"][:4], 1.0) | {"days_since_last_active": 0.0}
 
 
-def score(**known: float) -> float | None:
-    """Return the score of a day on which only *known* is known."""
+def score(**known: float | str) -> float | None:
+    """Return the score of a day on which only *known* is known; None also where there is none to be known."""
     row = {"account_id": "A", "day": 0} | dict.fromkeys(COLUMNS) | known
-    schema = {"account_id": "string", "day": "int64"} | dict.fromkeys(COLUMNS, "float64")
+    schema = {"account_id": "string", "day": "int64"} | COLUMNS
     table = ibis.memtable([row], schema=schema)
-    found = health.scored(table).to_pyarrow()["score"][0].as_py()
-    return None if found is None else found / 1000.0
+    found = health.scored(table).to_pyarrow()["score"].to_pylist()
+    return found[0] / 1000.0 if found and found[0] is not None else None
 
 
 def history(scores: dict[int, float], touched: dict[int, int] | None = None) -> dict[int, dict[str, Any]]:
@@ -59,6 +59,13 @@ def test_an_account_at_its_own_baseline_stands_at_80() -> None:
     assert score(events_28d_vs_baseline_ratio=0.5, api_calls_28d_vs_baseline_ratio=1.0) == 60.0
     assert score(**AT_BASELINE | {"days_since_last_active": 21.0}) == 40.0
     assert score(**AT_BASELINE | {"days_since_last_active": 90.0}) == 0.0
+
+
+def test_an_account_that_left_long_ago_has_no_score() -> None:
+    """Sixty days after paid coverage ended there is a score still, then only while a trial runs."""
+    assert score(**AT_BASELINE, days_since_end=60.0) == pytest.approx(80.0)
+    assert score(**AT_BASELINE, days_since_end=61.0) is None
+    assert score(**AT_BASELINE, days_since_end=61.0, plan="basic") == pytest.approx(80.0)
 
 
 def test_parts_that_are_not_known_drop_out() -> None:

@@ -148,7 +148,9 @@ def _alter(rng: random.Random, name: str, row: Row, cut: dt.datetime) -> None:
         if row.get(group[0]) is None or _after(row[group[0]], cut):
             row[group[0]] = rng.choice((None, cut, cut + dt.timedelta(days=rng.random() * 50)))
             for column in group[1:]:
-                row[column] = {"escalated": True, "csat": 1.0, "attempts": 4}[column]
+                row[column] = {"escalated": True, "csat": 1.0, "attempts": 4, "end_reason": "nonpayment"}[
+                    column
+                ]
 
 
 def _after(value: dt.date | dt.datetime, cut: dt.datetime) -> bool:
@@ -190,7 +192,7 @@ def _subscriptions(rng: random.Random, name: str, start: int, days: int) -> list
                 "started_at": time(begin),
                 "term_end_at": rng.choice((None, time(begin + 30))),
                 "ended_at": None if running else time(end),
-                "end_reason": None if running else rng.choice(("voluntary", "upgrade")),
+                "end_reason": None if running else rng.choice(("voluntary", "upgrade", "nonpayment")),
                 "list_mrr": rng.choice((None, 1500.0)),
                 "api_calls_limit_per_month": rng.choice((None, 100.0)),
                 "storage_limit_gb": 20.0,

@@ -19,9 +19,11 @@ from serving.clock import Clock
 from serving.decisions.catalogue import load_catalogue
 from serving.features.reader import OnlineReader
 from serving.state import fitting_policy
-from tests.serving.world import NOW, make_bundle
+from tests.serving.world import NOW, departed, make_bundle
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.serving.conftest import World
 
 
@@ -140,7 +142,7 @@ def test_a_bundle_without_outlook_has_fewer_columns_to_add(world: World) -> None
     added = set(table.schema.names) - set(score_table_schema(bundle.manifest).names)
     assert added == {
         "intervention_window", "revenue_at_risk", "extra_mrr_if_expands", "expected_incremental_revenue",
-        "revenue_currency", "days_to_close", "lift_retain", "lift_expand", "evidence_reasons",
+        "revenue_currency", "days_to_close", "lift_retain", "lift_expand", "lift_return", "evidence_reasons",
         "expansion_driver", "expansion_driver_text",
     }  # fmt: skip
     assert table.column("revenue_at_risk").null_count == 0
@@ -200,3 +202,25 @@ def test_categories_that_training_did_not_see_are_missing_and_still_told_to_poli
     column = [feature.name for feature in manifest.contract.model_features].index("plan")
     assert all(math.isnan(value) for value in rows.matrix[:, column])
     assert {context["plan"] for context in rows.context} == {"gold"}
+
+
+def test_accounts_that_have_left_have_their_chance_of_coming_back(world: World, tmp_path: Path) -> None:
+    """Columns by horizon, MRR and evidence are those of the score; null for every account that has not left."""
+    bundle = load_bundle(find_bundle(make_bundle(tmp_path, world.contract, outlook=True), tmp_path))
+    catalogue = load_catalogue()
+    policy = fitting_policy(None, catalogue, bundle)
+    features = departed(world.features, {"acme-0001": 45.0, "acme-0002": 12.0})
+    table = score_table(features, bundle, catalogue, policy, NOW)
+    assert table.schema == score_table_schema(bundle.manifest)
+    columns = [name for name in table.schema.names if name.startswith("winback_")]
+    assert columns == [
+        *(f"winback_probability_{days}d" for days in (30, 60, 90)), "winback_mrr", "winback_evidence",
+    ]  # fmt: skip
+    for row in table.to_pylist():
+        told = [row[name] for name in columns]
+        if row["account_id"] != "acme-0001":
+            assert told == [None] * len(columns)
+            continue
+        assert 0 < told[0] <= told[1] <= told[2] < 1
+        assert told[3:] == [1_250.0, "full"]
+    assert not any(name.startswith("winback_") for name in score_table_schema(world.bundle.manifest).names)

@@ -42,10 +42,26 @@ FEATURES: dict[str, Any] = {
     "days_since_last_touch": 9,
     "touches_28d": 3,
     "complaints_90d": 0,
+    "days_since_end": None,
+    "mrr_at_end": None,
+    "plan_at_end": None,
+    "seats_at_end": None,
 }
+LEFT: dict[str, Any] = {
+    "plan": None,
+    "seats": 0,
+    "mrr": 0.0,
+    "discount_ratio": None,
+    "has_active_subscription": False,
+    "days_since_end": 90.0,
+    "mrr_at_end": 400.0,
+    "plan_at_end": "team",
+    "seats_at_end": 20,
+}
+"""What features say of an account that left three months ago, where they differ."""
 
 
-TEXTS = ("plan", "timezone", "preferred_channel", "region", "locale", "segment")
+TEXTS = ("plan", "plan_at_end", "timezone", "preferred_channel", "region", "locale", "segment")
 FIELDS = policy_fields(
     (
         (name, "String" if name in TEXTS else "Bool" if isinstance(value, bool) else "Float64", "")
@@ -86,16 +102,25 @@ def learnt(
     *,
     retained: tuple[float, float] | None = None,
     expanded: tuple[float, float] | None = None,
+    returned: tuple[float, float] | None = None,
     basis: str = "uplift",
 ) -> dict[str, Any]:
     """Return changes to `frame`: effects of an action (a key or a type) as mean and standard error by outcome."""
-    found = {"retained": retained, "expanded": expanded}
+    found = {"retained": retained, "expanded": expanded, "returned": returned}
     effects = {
         outcome: Effect(*numbers, basis, "x", 800)
         for outcome, numbers in found.items()
         if numbers is not None
     }
     return {"effects": {action_name: effects}, "effects_window_days": 90}
+
+
+def leaver(
+    *, back: float | None = None, features: dict[str, Any] | None = None, **changes: Any
+) -> DecisionFrame:
+    """Return the frame of an account that has left and may be won back, *back* being its chance to return."""
+    told = {} if back is None else {"30d": back / 3, "60d": back / 2, "90d": back}
+    return frame(features={**LEFT, **(features or {})}, winback_probability=told, **changes)
 
 
 def action(key: str = "guide", **changes: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serving.decisions.catalogue import load_catalogue
 from serving.decisions.frame import Effect
-from tests.serving.decisions.frames import FEATURES, NOON_UTC, frame
+from tests.serving.decisions.frames import FEATURES, LEFT, NOON_UTC, frame, leaver
 
 numbers = st.none() | st.floats(-10, 1e6) | st.integers(-5, 10_000) | st.sampled_from([math.nan, math.inf])
 flags = st.none() | st.booleans()
@@ -17,6 +17,7 @@ hours = st.none() | st.integers(0, 23)
 texts = {
     "preferred_channel": st.sampled_from([None, "email", "phone", "in_app", "none"]),
     "plan": st.sampled_from([None, "", "starter", "team", "business", "enterprise", "gold", "\N{ROCKET}"]),
+    "plan_at_end": st.sampled_from([None, "", "starter", "team", "enterprise", "gold"]),
     "timezone": st.sampled_from(
         [None, "Europe/Berlin", "Asia/Tokyo", "Asia/Kathmandu", "nowhere", "../etc/passwd"]
     ),
@@ -55,7 +56,17 @@ fitting = st.builds(
     st.dictionaries(st.sampled_from(sorted(FITTING)), st.none(), max_size=1),
 )
 """Frames of accounts that nothing but their value keeps from most actions; one value may be missing."""
-frames = fitting | scattered
+leavers = st.builds(
+    lambda mrr, days, back, changes: leaver(
+        back=back, features={"mrr_at_end": mrr, "days_since_end": days, **changes}
+    ),
+    st.floats(0, 1e5),
+    st.floats(30, 365) | st.floats(-1, 400),
+    st.none() | st.floats(0, 1),
+    st.dictionaries(st.sampled_from(sorted(LEFT)), st.none(), max_size=1),
+)
+"""Frames of accounts that have left, and that nothing but their value keeps from most actions that win back."""
+frames = fitting | leavers | scattered
 effects = st.builds(
     Effect,
     st.one_of(st.floats(-0.1, 0.3), st.floats(0.01, 0.2), st.floats(-1, 1), st.none()),
@@ -76,7 +87,9 @@ learnt_frames = st.builds(
     st.floats(0, 1),
     st.dictionaries(
         st.sampled_from([name for one in PACKAGED.actions for name in (one.key, one.type)]),
-        st.dictionaries(st.sampled_from(["retained", "expanded"]), effects, min_size=1, max_size=2),
+        st.dictionaries(
+            st.sampled_from(["retained", "expanded", "returned"]), effects, min_size=1, max_size=2
+        ),
         min_size=3,
         max_size=9,
     ),

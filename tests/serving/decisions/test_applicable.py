@@ -16,7 +16,7 @@ from serving.decisions.frame import DecisionFrame, Effect
 from serving.decisions.policy.compiled import Policy
 from serving.decisions.policy.document import PolicyDocument, load_policy
 from serving.decisions.pricing import PRICED_TYPES, Terms, quote_of
-from tests.serving.decisions.frames import FIELDS, NOON_UTC, POLICY, decide, frame
+from tests.serving.decisions.frames import FIELDS, LEFT, NOON_UTC, POLICY, decide, frame, leaver
 from tests.serving.decisions.strategies import FITTING, PACKAGED, learnt_frames, texts
 
 if TYPE_CHECKING:
@@ -66,6 +66,22 @@ buyers = st.builds(
     st.sampled_from([0.38, 0.38, 0.45]),
 )
 """Accounts that most actions are worth proposing to, on any terms, anywhere, at any time."""
+gone = st.builds(
+    lambda one, plan, seats, mrr: dataclasses.replace(
+        one,
+        features={**one.features, **LEFT, "plan_at_end": plan, "seats_at_end": seats, "mrr_at_end": mrr},
+        effects={
+            action.type: {"returned": Effect(0.1, 0.001, "uplift", "x", 900)}
+            for action in PACKAGED.actions
+            if action.wins_back
+        },
+    ),
+    buyers,
+    st.sampled_from([None, "starter", "team", "team", "business", "enterprise"]),
+    st.none() | st.integers(0, 400),
+    st.floats(1e4, 1e6),
+)
+"""The same after they left, on the terms that they had then."""
 
 
 @st.composite
@@ -125,7 +141,7 @@ def require_applicable(one: DecisionFrame, catalogue: Catalogue, policy: Policy)
 
 
 @settings(max_examples=80, deadline=None)
-@given(buyers)
+@given(buyers | gone)
 def test_what_the_packaged_policy_proposes_can_be_applied(one: DecisionFrame) -> None:
     """Terms, place, language and time of an account never lead to a proposal that would be refused when applied."""
     require_applicable(one, PACKAGED, OPEN)
@@ -139,7 +155,7 @@ def test_no_frame_leads_to_a_proposal_that_can_not_be_applied(one: DecisionFrame
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(buyers, catalogues())
+@given(buyers | gone, catalogues())
 def test_no_prices_lead_to_a_proposal_that_can_not_be_applied(
     one: DecisionFrame, catalogue: Catalogue
 ) -> None:
@@ -148,7 +164,7 @@ def test_no_prices_lead_to_a_proposal_that_can_not_be_applied(
 
 
 def test_most_actions_do_come_to_be_proposed() -> None:
-    """The tests above are about something: accounts like theirs get eight of the actions between them."""
+    """The tests above are about something: accounts like theirs get eight of the actions, and all that win back."""
     seen: set[str] = set()
     for values in ({}, {"adoption_ratio": 0.9}, {"days_to_term_end": 30, "adoption_ratio": 0.2}):
         one = frame(
@@ -162,10 +178,17 @@ def test_most_actions_do_come_to_be_proposed() -> None:
         )
         seen |= {proposal.action.key for proposal in proposals(decide(one, PACKAGED, OPEN))}
     assert len(seen) >= 8
+    left = leaver(features={**LEFT, "mrr_at_end": 1e5})
+    back = {proposal.action.key for proposal in proposals(decide(left, PACKAGED, OPEN))}
+    assert back == {one.key for one in PACKAGED.actions if one.wins_back}
 
 
 @settings(max_examples=60, deadline=None)
-@given(buyers, st.sampled_from(["mrr", "adoption_ratio", "segment", "locale", "timezone"]), st.floats(0, 1))
+@given(
+    buyers | gone,
+    st.sampled_from(["mrr", "mrr_at_end", "adoption_ratio", "segment", "locale", "timezone"]),
+    st.floats(0, 1),
+)
 def test_the_same_offer_costs_comparable_accounts_the_same(
     one: DecisionFrame, name: str, churn: float
 ) -> None:

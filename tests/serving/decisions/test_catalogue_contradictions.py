@@ -196,3 +196,20 @@ def test_a_regions_own_band_comes_first() -> None:
     catalogue = parse_catalogue(yaml.safe_dump(content), "c.yaml")
     assert catalogue.price_band("team", "eu").floor == 90
     assert catalogue.price_band("team", "us").floor == catalogue.price_band("team", None).floor == 80
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"audience": "left"}, "is for accounts that have left, and declares a lift to staying or expanding"),
+        (
+            {"priors": {"win_back": {"mean": 0.02, "sd": 0.01}}},
+            "declares a lift to coming back, and is not for accounts that have left (audience: left)",
+        ),
+    ],
+)
+def test_an_action_declares_lifts_of_the_accounts_that_it_is_for(changes: dict[str, Any], fault: str) -> None:
+    """Who has left can't stay, and who has a subscription can't come back."""
+    assert faults(actions=[action(**changes)]) == [f"action 'guide': {fault}"]
+    sound = action(audience="left", priors={"win_back": {"mean": 0.02, "sd": 0.01}})
+    assert faults(actions=[sound]) == []

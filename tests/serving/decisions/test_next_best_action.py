@@ -162,7 +162,8 @@ def test_whatever_stands_keeps_the_policy(one: DecisionFrame) -> None:
             for number in dataclasses.astuple(proposal.value)
             if isinstance(number, float)
         )
-        assert one.features["plan"] in PACKAGED.plans_by_key
+        assert one.plan in PACKAGED.plans_by_key
+        assert one.flag("has_active_subscription") is not proposal.action.wins_back
         assert one.surface is None or one.surface in proposal.action.surfaces
         assert one.features["incident_active"] is False or proposal.action.requires.during_incident
     values = [proposal.value.amount for proposal in standing]

@@ -47,7 +47,7 @@ def test_an_action_that_does_harm_is_never_proposed(one: DecisionFrame) -> None:
     """An effect whose interval lies below zero stops its action, whatever the probabilities and the other effect."""
     for proposal in standing(decide(one, PACKAGED)):
         of: Action = proposal.action
-        for outcome in ("retained", "expanded"):
+        for outcome in ("returned",) if of.wins_back else ("retained", "expanded"):
             assert not lies_below_zero(one.effect(of.key, of.type, outcome))
 
 
@@ -56,8 +56,9 @@ def test_an_action_that_does_harm_is_never_proposed(one: DecisionFrame) -> None:
 def test_no_propensity_makes_a_harmful_action_worth_it(
     one: DecisionFrame, churn: float, upsell: float
 ) -> None:
-    """Harm stays harm at every probability of leaving and of expanding."""
-    harmful = {kind: {"retained": Effect(-0.2, 0.01, "uplift"), "expanded": Effect(0.5, 0.01, "uplift")}
+    """Harm stays harm at every probability of leaving and of expanding, and keeping away is harm to who has left."""
+    harmful = {kind: {"retained": Effect(-0.2, 0.01, "uplift"), "expanded": Effect(0.5, 0.01, "uplift"),
+                      "returned": Effect(-0.2, 0.01, "uplift")}
                for kind in {action.type for action in PACKAGED.actions}}  # fmt: skip
     harmed = dataclasses.replace(
         one,

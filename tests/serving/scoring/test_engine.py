@@ -38,7 +38,7 @@ def test_the_answer_has_the_documented_shape(bundle: Bundle, make_rows: Rows) ->
     answer = known(score_rows(make_rows(1), bundle, NOW))[0].to_dict()
     assert set(answer) == {
         "account_id", "churn_risk_score", "churn_risk_tier", "churn_probability", "upsell_probability",
-        "signals", "evidence", "expansion_ready", "model", "feature_contract",
+        "signals", "evidence", "expansion_ready", "winback", "model", "feature_contract",
     }  # fmt: skip
     assert set(answer["churn_probability"]) == {"30d", "60d", "90d"} == set(answer["upsell_probability"])
     assert set(answer["signals"]) == {"method", "base", "raising", "lowering", "others"}

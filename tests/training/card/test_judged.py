@@ -124,3 +124,13 @@ def test_shares_by_what_an_action_does_say_what_their_intervals_leave_out() -> N
         if block.table is not None and block.table.caption.startswith("Shares of accounts")
     )
     assert "they do not hold the error of the estimated chance" in blocks[place + 1].text
+
+
+def test_an_outcome_with_too_few_draws_says_so_on_the_card():
+    """Beside outcomes that were learnt, one that was not stands with its sentence."""
+    found = {
+        "outcome_days": 90, "draws": 100, "accounts": 50, "outcomes": {},
+        "left_out_outcomes": {"returned": "Of 40 draws too few have a known outcome."},
+    }  # fmt: skip
+    last = uplift_blocks(found)[-1]
+    assert (last.heading, last.text) == ("Returned", "Left out. Of 40 draws too few have a known outcome.")

@@ -18,7 +18,7 @@ from training.evaluation.bootstrap import AccountBootstrap
 from training.evaluation.compare_effects import policy_difference
 from training.evaluation.compare_outlook import Resampling, outlook_of
 from training.evaluation.held_out import DRAWS, read_test_rows, write_test_rows
-from training.evaluation.held_out_draws import HeldOutDraws, arms_of, as_log, draw_rows
+from training.evaluation.held_out_draws import HeldOutDraws, arms_of, as_log, draw_rows, draws_of
 from training.gates import Candidate
 from training.promotion.of_uplift import uplift_gates
 from training.treatments import LoggedTreatments
@@ -88,6 +88,35 @@ def test_the_same_effects_bring_exactly_the_same(world, champion):
     kept = table(world, world[1])
     gain = policy_difference(kept, champion, kept, "expanded", HOW, least=200).figures["gain"]
     assert (gain.value, gain.low, gain.high) == (0.0, 0.0, 0.0)
+
+
+def test_outcomes_of_other_accounts_are_compared_among_their_own_actions(world, champion):
+    """Draws of accounts that had left stand in one table with the others, and know nothing of their actions."""
+    treatments, helps = world
+    few = treatments.select(np.arange(600))
+    returned = LoggedTreatments(
+        account_id=few.account_id,
+        treated_at=few.treated_at,
+        actions=("win_back_call",),
+        arm=(few.arm > 0).astype(np.intp),
+        propensities=np.full((600, 2), 0.5),
+        outcomes={"returned": few.outcomes["expanded"]},
+    )
+    matrix = make_matrix(np.random.default_rng(3), DRAWN, missing=0.05)
+    kept = draw_rows(
+        [
+            HeldOutDraws("expanded", treatments, matrix, np.full((DRAWN, 3), 0.5), helps),
+            HeldOutDraws("returned", returned, matrix[:600], np.full((600, 2), 0.5), helps[:600, :1]),
+        ],
+        rivals.RIGHT.contract,
+        rivals.RIGHT.encodings,
+    )
+    assert arms_of(draws_of(kept, "returned")) == ("nothing", "win_back_call")
+    assert arms_of(draws_of(kept, "expanded")) == ("nothing", *NAMES)
+    for outcome, drawn in (("expanded", DRAWN), ("returned", 600)):
+        found = policy_difference(kept, champion, kept, outcome, HOW, least=200)
+        assert found.figures["gain"].value == 0.0
+        assert f"paired on {drawn} draws" in found.note
 
 
 def test_effects_of_shuffled_draws_are_refused_and_the_right_ones_are_not(world, champion):

@@ -117,7 +117,7 @@ def make_booster(
 
 
 def make_head(
-    rng: np.random.Generator, name: Literal["churn", "upsell"], *, shared: bool = False
+    rng: np.random.Generator, name: Literal["churn", "upsell", "winback"], *, shared: bool = False
 ) -> HazardHead:
     """Return a head of three intervals; *shared*: all of them use one booster and differ by calibration."""
     first = make_booster(rng)

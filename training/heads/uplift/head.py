@@ -37,7 +37,7 @@ class UpliftHead:
 
     Attributes:
         action: As in the table `treatments`.
-        outcome: `retained` or `expanded`; the effect is a change of its probability within the window.
+        outcome: `retained`, `expanded` or `returned`; the effect is a change of its probability within the window.
         learner: `dr`, `x`, `t` or `s`; `none` for a head without bags.
         bags: Trees; empty where accounts can't be told apart (then `slope` is 0).
         prior: What was declared; its scale is that of the averages.

@@ -1,0 +1,89 @@
+"""The section of the card on accounts that have left: how likely each is to come back, and how well that was told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from training.card.plots import reliability_plot
+from training.card.sections import Block, Table, leaf_text, missing_block
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MODELS = {
+    "keepgrow": "Keepgrow",
+    "base_rate": "base rate",
+    "days_since_end": "days since the end alone",
+}
+_READ = {
+    "days_since_end": "the days since the end alone",
+    "departure": "what is known of the departure",
+    "all": "all features",
+}
+
+
+def winback_blocks(found: Mapping[str, Any] | None) -> list[Block]:
+    """Return the blocks of what `metrics["winback"]` tells; none if it is not there."""
+    if not found:
+        return []
+    if "left_out" in found:
+        return [missing_block("", found), *([Block(facts=_facts(found))] if "returns" in found else [])]
+    text = (
+        f"{found['definition']} The head learns from rows of its own, accounts that had left at a cutoff, and is "
+        "judged on those of the test cutoffs: against the base rate, and against the rate of accounts that had been "
+        "away as long. A gain in log loss whose interval lies above 0 is one beyond chance."
+    )
+    blocks = [Block(text=text, facts=_facts(found))]
+    judged = {name: one for name, one in found["horizons"].items() if "models" in one}
+    read = _READ[found["training"]["features"]]
+    losses = ", ".join(
+        f"{_READ[name]} {leaf_text(loss)}"
+        for name, loss in found["training"]["validation_log_losses"].items()
+    )
+    blocks.append(Block(text=f"On validation it did best reading {read}; log losses there: {losses}."))
+    rows = tuple(
+        (
+            f"{name}: back in {one['events']:,} of {one['rows']:,} rows, {one['accounts']:,} accounts",
+            label,
+            leaf_text(one["models"][key]["roc_auc"]),
+            leaf_text(one["models"][key]["log_loss"]),
+            leaf_text(one["log_loss_gain"][key]) if key in one["log_loss_gain"] else "-",
+        )
+        for name, one in judged.items()
+        for key, label in _MODELS.items()
+    )
+    if rows:
+        header = ("horizon", "model", "ROC AUC", "log loss", "log loss gained on it")
+        blocks.append(Block(table=Table("Coming back, on test rows", header, rows)))
+    ratios = tuple(
+        (f"observed / expected within {name.removesuffix('d')} days", leaf_text(one["observed_to_expected"]))
+        for name, one in judged.items()
+    )
+    lacking = tuple(
+        (f"within {name.removesuffix('d')} days", one["unmeasured"])
+        for name, one in found["horizons"].items()
+        if "unmeasured" in one
+    )
+    if ratios or lacking:
+        blocks.append(Block(facts=(*ratios, *lacking)))
+    plots = tuple(
+        reliability_plot(f"Calibration: back within {name.removesuffix('d')} days", one["reliability"])
+        for name, one in judged.items()
+        if one["reliability"]
+    )
+    return [*blocks, Block(plots=plots)] if plots else blocks
+
+
+def _facts(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    returns, rows = found["returns"], found["rows"]
+    return (
+        ("returns known before the test begins", f"{found['returns_seen']:,}"),
+        ("returns needed", f"{found['returns_needed']:,}"),
+        *(
+            (
+                f"{name} rows",
+                f"{rows[key]:,} of accounts that had left, with {returns[key]:,} returns seen after them",
+            )
+            for name, key in (("training", "train"), ("validation", "validation"), ("test", "test"))
+        ),
+    )
