@@ -101,8 +101,9 @@ def test_what_is_proposed_is_surely_worth_something(one: DecisionFrame) -> None:
         assert value.low <= value.amount <= value.high
         assert value.lift_retain_90[0] <= value.lift_retain <= value.lift_retain_90[1]
         assert value.lift_retain <= max(one.churn_within_window, one.churn_risk) + 1e-12
-        effect = one.effect(proposal.action.key, proposal.action.type, "retained")
-        assert effect is None or effect.basis == "prior" or effect.mean is not None
+        for outcome in ("returned",) if proposal.action.wins_back else ("retained", "expanded"):
+            effect = one.effect(proposal.action.key, proposal.action.type, outcome)
+            assert effect is None or effect.basis == "prior" or effect.mean is not None
 
 
 @given(learnt_frames, st.integers(0, 3), st.floats(0.01, 1e5))

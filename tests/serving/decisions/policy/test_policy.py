@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -189,10 +190,4 @@ def test_a_value_that_is_missing_never_yields_an_action(one: DecisionFrame, name
 
 
 def _without(one: DecisionFrame, name: str) -> DecisionFrame:
-    return frame(
-        features={**one.features, name: None},
-        churn=one.churn_risk,
-        surface=one.surface,
-        evidence_status=one.evidence_status,
-        now=one.now,
-    )
+    return dataclasses.replace(one, features={**one.features, name: None})
