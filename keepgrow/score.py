@@ -25,12 +25,12 @@ from serving.batch.score_table import score_table, score_table_schema
 from serving.batch.trend import churn_probabilities
 from serving.bundle.loader import load_bundle
 from serving.bundle.store import MODEL_NAME, find_bundle
+from serving.configured import fitting_policy
 from serving.decisions.catalogue import load_catalogue
 from serving.errors import ServingError
 from serving.pids import is_running
 from serving.scoring.trend import TREND_DAYS
 from serving.scoring.verification.compiled import verified_by
-from serving.state import fitting_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

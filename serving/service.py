@@ -29,13 +29,14 @@ from serving.api.responses import DecisionAnswer, ScoreAnswer, ScoresAnswer
 from serving.api.score import problems
 from serving.app import KeepgrowApp
 from serving.bundle.store import MODEL_NAME, find_bundle
+from serving.configured import bundle_to_serve
 from serving.decisions.catalogue import Surface
 from serving.errors import BundleError, LedgerUnavailable, ServingError, StoreUnavailable, UnknownAccount
 from serving.front_door import FrontDoor
 from serving.logs import configure_logs
 from serving.many_accounts import score_accounts
 from serving.settings import load_settings
-from serving.state import ServingState, bundle_to_serve
+from serving.state import ServingState
 
 TIMEOUT_SECONDS = 2
 """For BentoML's own methods, of which it keeps every request alive until this timer fires."""

@@ -20,9 +20,9 @@ from keepgrow.promote import promote
 from keepgrow.promotions import Promotion, champion_tag, history_file, read_history, record
 from keepgrow.up import to_serve
 from serving.bundle.store import describe_bundle, find_bundle, list_bundles
+from serving.configured import bundle_to_serve
 from serving.errors import BundleError
 from serving.settings import ServingSettings
-from serving.state import bundle_to_serve
 from tests.training import rivals
 from tests.training.export.small_models import TRAINED_AT
 from training.errors import PromotionError

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from serving.configured import fitting_policy
 from serving.decisions.catalogue import load_catalogue
 from serving.errors import CatalogueError
-from serving.state import fitting_policy
 
 if TYPE_CHECKING:
     from tests.serving.conftest import World

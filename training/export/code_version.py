@@ -16,8 +16,8 @@ from pathlib import Path
 import training
 
 PACKAGE = "keepgrow"
-ENTRIES = ("keepgrow/train.py", "serving/bundle/manifest.py")
-"""The command, and the one module outside its own kind that training may import."""
+ENTRIES = ("keepgrow/train.py", "serving/bundle/manifest/__init__.py")
+"""The command, and the one package outside its own kind that training may import."""
 LIBRARIES = (
     "bentoml",
     "duckdb",

@@ -27,12 +27,12 @@ from serving.batch.feature_table import (
 from serving.batch.offline import OfflineFeatures
 from serving.batch.score_table import score_table
 from serving.batch.trend import change_of, churn_probabilities
+from serving.configured import fitting_policy
 from serving.decisions.catalogue import load_catalogue
 from serving.earlier_scores import PREFIX, EarlierScores
 from serving.features.client import make_link
 from serving.scoring.engine import score_rows
 from serving.scoring.trend import EarlierScore
-from serving.state import fitting_policy
 from tests.serving.world import END, make_features
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from serving.batch.score_table import score_table, score_table_schema
 from serving.bundle.loader import Bundle, load_bundle
 from serving.bundle.store import find_bundle
 from serving.clock import Clock
+from serving.configured import fitting_policy
 from serving.decisions.catalogue import load_catalogue
 from serving.features.reader import OnlineReader
-from serving.state import fitting_policy
 from tests.serving.world import NOW, departed, make_bundle
 
 if TYPE_CHECKING:

@@ -73,8 +73,5 @@ def _single(
             effects = (effects + np.stack([one.effect(alone.matrix, action) for one in shared])) / 2.0
         told = effects[: settings.bags]
         told = told + (effects.mean(axis=0) - told.mean(axis=0))
-        found[action] = tuple(
-            retold(alone.matrix, one, settings, seed=of_action + 1 + number)
-            for number, one in enumerate(told)
-        )
+        found[action] = retold(alone.matrix, told, settings, seed=of_action + 1)
     return found

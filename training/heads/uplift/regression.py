@@ -10,7 +10,7 @@ import numpy as np
 from training.heads.boosting import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,6 +42,29 @@ def boosted(
         params=params,
     )
     return frozen(lgb.train(params, data, num_boost_round=trees), trees)
+
+
+def boosted_each(
+    matrix: NDArray[np.float64],
+    targets: Iterable[NDArray[np.float64]],
+    params: Sequence[dict[str, Any]],
+    *,
+    trees: int,
+) -> tuple[lgb.Booster, ...]:
+    """Return what `boosted` returns for each of *targets*; the features are cut into bins once for all of them.
+
+    Args:
+        matrix: Shape (n, f).
+        targets: Shape (n,) each.
+        params: From `UpliftSettings`, of each target; they differ in their seeds alone.
+        trees: Rounds.
+    """
+    data = lgb.Dataset(matrix, params=params[0])
+    found = []
+    for target, own in zip(targets, params, strict=True):
+        data.set_label(target)
+        found.append(frozen(lgb.train(own, data, num_boost_round=trees), trees))
+    return tuple(found)
 
 
 def predicted(booster: lgb.Booster, matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -104,7 +104,7 @@ class UpliftSettings:
             "min_data_in_bin": 5,
             "feature_pre_filter": False,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "zero_as_missing": False,
             "boost_from_average": True,
             "metric": "None",

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.heads.uplift.arm_trees import arm_trees
 from training.heads.uplift.learners import Bag
-from training.heads.uplift.regression import boosted, predicted
+from training.heads.uplift.regression import boosted, boosted_each, predicted
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -65,18 +66,21 @@ class ArmRows:
 
 @dataclass(frozen=True, slots=True)
 class SingleModel:
-    """The outcome by features and arm, as one booster.
+    """What the outcome by features and arm says of arms, as one booster.
 
     Attributes:
-        booster: Of the columns of `with_arm`.
+        booster: Of the columns of `with_arm`, with the trees alone that ask about the arm (`arm_trees`), mostly one in
+            twenty; None if there are none.
         actions: How many actions it tells apart.
     """
 
-    booster: lgb.Booster
+    booster: lgb.Booster | None
     actions: int
 
     def effect(self, matrix: NDArray[np.float64], action: int) -> NDArray[np.float64]:
         """Return what *action* (0 to K - 1) adds to the outcome of each row, shape (n,)."""
+        if self.booster is None:
+            return np.zeros(len(matrix))
         taken, held = (
             predicted(self.booster, with_arm(matrix, np.full(len(matrix), arm), self.actions))
             for arm in (action + 1, 0)
@@ -122,13 +126,20 @@ def single_models(
             trees=settings.single_trees if rows.actions == 1 else settings.shared_trees,
             weight=weight[drawn],
         )
-        models.append(SingleModel(booster, rows.actions))
+        models.append(SingleModel(arm_trees(booster, rows.matrix.shape[1]), rows.actions))
     return tuple(models)
 
 
 def retold(
-    matrix: NDArray[np.float64], effect: NDArray[np.float64], settings: UpliftSettings, *, seed: int
-) -> Bag:
-    """Return trees of x alone that follow *effect*, shape (n,), on the rows of *matrix*, shape (n, f)."""
-    params = settings.retelling_parameters(len(matrix), seed)
-    return Bag(boosted(matrix, effect, params, trees=settings.retold_trees))
+    matrix: NDArray[np.float64], effects: NDArray[np.float64], settings: UpliftSettings, *, seed: int
+) -> tuple[Bag, ...]:
+    """Return trees of x alone that follow each of *effects*.
+
+    Args:
+        matrix: Shape (n, f).
+        effects: Shape (bags, n).
+        settings: Sizes.
+        seed: Seed of LightGBM for the first of them; each next one has the next seed.
+    """
+    params = [settings.retelling_parameters(len(matrix), seed + bag) for bag in range(len(effects))]
+    return tuple(Bag(one) for one in boosted_each(matrix, effects, params, trees=settings.retold_trees))

@@ -14,13 +14,13 @@ from serving.batch.feature_table import feature_rows
 from serving.batch.score_table import score_table
 from serving.bundle.manifest import AmountOutput
 from serving.bundle.outputs import Outputs
+from serving.configured import fitting_policy
 from serving.decisions.catalogue import load_catalogue
 from serving.scoring.engine import Asked, scoring_tables
 from serving.scoring.verification.compiled import Verification, verification_for, verified_by
 from serving.scoring.verification.document import load_verification, parse_verification
 from serving.scoring.verification.errors import VerificationError
 from serving.scoring.written import write
-from serving.state import fitting_policy
 from tests.serving.world import IDLE, NOW
 
 if TYPE_CHECKING:
