@@ -29,6 +29,7 @@ from training.promotion.of_rows import (
     suspicion_gate,
 )
 from training.promotion.of_uplift import uplift_gates
+from training.promotion.of_winback import winback_gates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,7 @@ def judge(candidate: Candidate, limits: Limits, clock: Callable[[], float]) -> t
         gates.append(leakage_gate(one, candidate, limits))
         gates += fairness_gates(one, candidate, limits, heads=len(heads))
     gates += trajectory_gates(candidate, limits)
+    gates += winback_gates(candidate, limits)
     gates.append(graph_gate(candidate))
     gates.append(parity_gate(candidate, judged, limits))
     outlook_parity = outlook_parity_gate(candidate, limits)

@@ -53,6 +53,9 @@ class ComparisonLimits(_Value):
     max_trajectory_log_loss_over_shares: float = Field(
         ge=0, description="In nats a row, over that of the class shares of training."
     )
+    max_winback_log_loss_over_base_rate: float = Field(
+        ge=0, description="In nats a row, over that of the base rate of training."
+    )
 
 
 class CalibrationLimits(_Value):

@@ -40,6 +40,14 @@ class Estimate:
         value, low, high = ((figure or {}).get(name) for name in ("value", "low", "high"))
         return None if value is None or low is None or high is None else cls(value, low, high)
 
+    def widened(self, factor: float) -> Estimate:
+        """Return the figure with both ends of its interval *factor* times as far away."""
+        return Estimate(
+            self.value,
+            self.value - factor * (self.value - self.low),
+            self.value + factor * (self.high - self.value),
+        )
+
     def less(self, other: Estimate, wider: float = 1.0) -> Estimate:
         """Return the difference to *other*, with the interval of two figures that are independent of each other.
 

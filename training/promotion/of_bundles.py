@@ -188,6 +188,8 @@ def _said(manifest: Manifest) -> list[str]:
     """Return in words what a bundle can be asked."""
     found = [f"{head.name} {days}d" for head in manifest.heads for days in head.horizons_days]
     found += [f"{head.name} interval" for head in manifest.heads if head.low_output is not None]
+    if manifest.winback is not None:
+        found += [f"win-back {days}d" for days in manifest.winback.head.horizons_days]
     if manifest.long_horizon is not None:
         found.append(f"{manifest.long_horizon.head} {manifest.long_horizon.days}d")
     found += ["amount"] if manifest.amount is not None else []
