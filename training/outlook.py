@@ -106,7 +106,7 @@ def train_outlook(
         lambda: trajectory_of(trained["churn"].head, rows, parts, split, sources, fitting, **chosen),
     )
     progress("when accounts that have left come back")
-    winback, metrics["winback"] = run(
+    winback, winback_uncertainty, metrics["winback"] = run(
         "win-back",
         lambda: winback_of(
             sources.winback,
@@ -127,6 +127,7 @@ def train_outlook(
         trajectory=trajectory,
         effects=effects,
         winback=winback,
+        winback_uncertainty=winback_uncertainty,
         metrics=metrics,
     )
 
@@ -137,7 +138,7 @@ def _uncertainty(
     """Return heads of half the accounts, how sure each head is, and what is told of it."""
     halves = {name: fit_halves(one, parts, **fitting) for name, one in trained.items()}
     sure = {
-        name: fit_uncertainty(one, parts, halves=halves[name], **fitting) for name, one in trained.items()
+        name: fit_uncertainty(one, parts, halves=[halves[name]], **fitting) for name, one in trained.items()
     }
     return (
         halves,

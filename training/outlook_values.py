@@ -80,6 +80,7 @@ class Outlook:
         trajectory: Where health goes.
         effects: What actions change.
         winback: When an account that has left comes back.
+        winback_uncertainty: How sure that head is; there if it is.
         metrics: What is told of each part, for the manifest; a part that is left out says why (`left_out`).
     """
 
@@ -90,6 +91,7 @@ class Outlook:
     trajectory: TrajectoryHead | None = None
     effects: EffectHeads | None = None
     winback: HazardHead | None = None
+    winback_uncertainty: Uncertainty | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training.dataset import Parts
 from training.departure_columns import DAYS_FEATURE, DEPARTURE_FEATURES
+from training.evaluation.outlook_report import interval_report
 from training.evaluation.winback_report import RateByDays, winback_report
 from training.guards import MIN_EVENTS
 from training.heads.train import train_head
 from training.labels_winback import WINBACK
+from training.uncertainty.fit import CONFIDENCE, fit_halves, fit_uncertainty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from training.definitions import Definitions
     from training.heads.hazard import HazardHead
+    from training.heads.train import TrainedHead
     from training.splits import Split
+    from training.uncertainty.intervals import Uncertainty
     from training.winback_rows import WinbackRows
 
 FEATURE_SETS: Mapping[str, tuple[str, ...] | None] = {
@@ -30,6 +35,12 @@ FEATURE_SETS: Mapping[str, tuple[str, ...] | None] = {
     "all": None,
 }
 """By name, the features that a head may read, None for all; of equal ones the first is taken."""
+HALVES = 8
+"""Pairs of halves that the width of intervals is averaged over: with so few returns one pair tells little."""
+ALLOWANCE = 1.2
+"""By how much standard errors are widened. What few returns keep trees from learning (fewer rounds, one shape for all
+horizons) is an error that no resample shows: on planted worlds of 300 to 4,000 accounts that come back by a known law,
+intervals without it held 85 % of the probabilities, with it 91 %."""
 
 
 def winback_of(
@@ -42,8 +53,8 @@ def winback_of(
     num_threads: int,
     samples: int,
     progress: Callable[[str], None],
-) -> tuple[HazardHead | None, dict[str, Any]]:
-    """Return the head, or None if returns are too few, and what is told of it.
+) -> tuple[HazardHead | None, Uncertainty | None, dict[str, Any]]:
+    """Return the head and how sure it is of its probabilities, both None if returns are too few, and what is told.
 
     Args:
         rows: Accounts that had left at any cutoff of *split*; None if the features can't tell them.
@@ -56,7 +67,7 @@ def winback_of(
         progress: Called with a sentence a step.
     """
     if rows is None or DAYS_FEATURE not in feature_names:
-        return None, {"left_out": f"The feature service has no feature {DAYS_FEATURE}."}
+        return None, None, {"left_out": f"The feature service has no feature {DAYS_FEATURE}."}
     train, validation, test, refit = (
         rows.part(part, definitions) for part in (split.train, split.validation, split.test, split.refit)
     )
@@ -71,32 +82,59 @@ def winback_of(
     lacking = _lacking(train, validation, facts)
     if lacking:
         progress(f"win-back is left out: {lacking}")
-        return None, {"left_out": lacking, **facts}
+        return None, None, {"left_out": lacking, **facts}
+    fitting: dict[str, Any] = {
+        "definitions": definitions,
+        "feature_names": feature_names,
+        "seed": seed,
+        "num_threads": num_threads,
+    }
+    sets = _unread(feature_names)
     competing = {
         name: train_head(
             WINBACK,
             train.head_rows(unread),
             validation.head_rows(unread),
             refit.head_rows(unread) if definitions.split.refit_on_validation else None,
-            definitions=definitions,
-            feature_names=feature_names,
-            seed=seed,
-            num_threads=num_threads,
             progress=progress,
             compare_calibrations=True,
+            **fitting,
         )
-        for name, unread in _unread(feature_names).items()
+        for name, unread in sets.items()
     }
     losses = {name: float(one.choice["validation_log_loss"]) for name, one in competing.items()}
     chosen = min(losses, key=losses.__getitem__)
     trained = competing[chosen]
+    parts = Parts(
+        train=train.part_rows(sets[chosen]),
+        validation=validation.part_rows(sets[chosen]),
+        test=test.part_rows(sets[chosen]),
+        refit=refit.part_rows(sets[chosen]),
+    )
+    uncertainty = _uncertainty(trained, parts, fitting)
     column = list(feature_names).index(DAYS_FEATURE)
     horizons = {
         f"{days}d": _judged(trained.head, at, refit, test, column, samples=samples, seed=seed)
         for at, days in enumerate(trained.head.horizons_days)
     }
     choice = {"features": chosen, "validation_log_losses": losses, **trained.choice}
-    return trained.head, {**facts, "training": choice, "horizons": horizons}
+    told = {
+        **facts,
+        "training": choice,
+        "horizons": horizons,
+        "uncertainty": interval_report(uncertainty, parts.test, level=CONFIDENCE),
+    }
+    return trained.head, uncertainty, told
+
+
+def _uncertainty(trained: TrainedHead, parts: Parts, fitting: Mapping[str, Any]) -> Uncertainty:
+    """Return how sure a head is that was trained on *parts*, as for other heads but for `HALVES` and `ALLOWANCE`.
+
+    The columns that it does not read are 0 in *parts*, so no half reads them either.
+    """
+    seeds = np.random.SeedSequence(fitting["seed"]).generate_state(HALVES).tolist()
+    halves = [fit_halves(trained, parts, **{**fitting, "seed": int(one >> 1)}) for one in seeds]
+    return fit_uncertainty(trained, parts, halves=halves, allowance=ALLOWANCE, **fitting)
 
 
 def _unread(feature_names: Sequence[str]) -> dict[str, list[int]]:

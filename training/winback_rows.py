@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.dataset import historical_features
+from training.dataset import PartRows, historical_features
 from training.encoding import encode
-from training.heads.train import HeadRows
 from training.labels_winback import WINBACK, read_departed
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from training.dataset import TrainingSet
     from training.definitions import Definitions
+    from training.heads.train import HeadRows
     from training.labels import Labels
     from training.splits import Part
 
@@ -48,13 +48,17 @@ class WinbackRows:
         labels = self.labels.select(chosen).known_by(part.known_by, definitions)
         return WinbackRows(labels, self.matrix[chosen], self.featureless_rows)
 
-    def head_rows(self, unread: Sequence[int] = ()) -> HeadRows:
-        """Return the rows as a head is trained on them that does not read the columns *unread*: they are 0 there."""
+    def part_rows(self, unread: Sequence[int] = ()) -> PartRows:
+        """Return the rows as those of a part, for a head that does not read the columns *unread*: they are 0 there."""
         matrix = self.matrix
         if len(unread):
             matrix = matrix.copy()
             matrix[:, list(unread)] = 0.0
-        return HeadRows(matrix, self.labels.intervals(WINBACK), self.labels.account_id)
+        return PartRows(matrix, self.labels)
+
+    def head_rows(self, unread: Sequence[int] = ()) -> HeadRows:
+        """Return `part_rows` as a head is trained on them."""
+        return self.part_rows(unread).head_rows(WINBACK)
 
     @property
     def returns(self) -> int:

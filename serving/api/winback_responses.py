@@ -4,11 +4,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.api.value_responses import Interval
 from serving.scoring.evidence import EvidenceReason
 
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="allow")
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class WinbackEvidence(_Answer):
@@ -30,6 +35,12 @@ class WinbackAnswer(_Answer):
 
     probability: dict[str, float] = Field(
         description="Of a paid subscription beginning again within each horizon."
+    )
+    interval_90: dict[str, Interval] | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Central 90 % interval of each probability. Of several accounts with `intervals=true` only; not "
+        "there if the bundle has none.",
     )
     mrr_at_end: float | None = Field(
         description="MRR with which it left, and that it would bring back; null if not known."

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 
 def interval_fields(manifest: Manifest) -> list[pa.Field]:
-    """Return the fields of `interval_values`; none for a head that has no interval."""
+    """Return the fields of `interval_values`; none for a head that has no interval, and null if none is told."""
+    told = [(head, False) for head in manifest.heads]
+    told += [] if manifest.winback is None else [(manifest.winback.head, True)]
     return [
-        pa.field(f"{head.name}_probability_{days}d_{end}_90", pa.float64(), nullable=False)
-        for head in manifest.heads
+        pa.field(f"{head.name}_probability_{days}d_{end}_90", pa.float64(), nullable=nullable)
+        for head, nullable in told
         if head.low_output is not None
         for days in head.horizons_days
         for end in ("low", "high")
@@ -31,7 +33,11 @@ def interval_fields(manifest: Manifest) -> list[pa.Field]:
 
 def interval_values(score: AccountScore) -> dict[str, float]:
     """Return the ends of the intervals of *score*."""
-    by_head = {"churn": score.churn_interval, "upsell": score.upsell_interval}
+    by_head = {
+        "churn": score.churn_interval,
+        "upsell": score.upsell_interval,
+        "winback": None if score.winback is None else score.winback.interval,
+    }
     return {
         f"{head}_probability_{horizon}_{end}_90": value
         for head, by_horizon in by_head.items()

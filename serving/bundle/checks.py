@@ -9,6 +9,7 @@ from serving.bundle.outputs import (
     contributions_output,
     interval_outputs,
     outlook_outputs,
+    winback_interval_outputs,
     winback_outputs,
 )
 from serving.errors import BundleError
@@ -60,7 +61,7 @@ def check_graph(session: ort.InferenceSession, manifest: Manifest, file: Path) -
         raise BundleError(f"{file}: input {manifest.input_name!r} is {inputs[0].type}, not tensor(double)")
     switches = {value.name for value in session.get_overridable_initializers()}
     needed = [EXPLAIN_NAME]
-    needed += [INTERVALS_NAME] if interval_outputs(manifest) else []
+    needed += [INTERVALS_NAME] if interval_outputs(manifest) or winback_interval_outputs(manifest) else []
     needed += [OUTLOOK_NAME] if outlook_outputs(manifest) else []
     needed += [DEPARTED_NAME] if manifest.winback is not None else []
     for name in needed:
@@ -87,7 +88,12 @@ def check_graph(session: ort.InferenceSession, manifest: Manifest, file: Path) -
         (head.output, len(head.horizons_days), "tensor(double)") for head in manifest.heads
     ]
     expected.append((contributions_output(manifest), len(features), "tensor(float)"))
-    more = [*interval_outputs(manifest), *outlook_outputs(manifest), *winback_outputs(manifest)]
+    more = [
+        *interval_outputs(manifest),
+        *outlook_outputs(manifest),
+        *winback_outputs(manifest),
+        *winback_interval_outputs(manifest),
+    ]
     expected += [(name, width, "tensor(double)") for name, width in more]
     _check_outputs(session.get_outputs(), expected, file)
     _check_score_head(manifest.heads, manifest, file)

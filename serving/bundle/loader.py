@@ -195,6 +195,7 @@ class Bundle:
         effects = manifest.effects if plan.outlook else None
         trajectory = manifest.trajectory if plan.outlook else None
         winback = manifest.winback if plan.departed else None
+        ends = winback.head if winback is not None and plan.winback_intervals else None
         return Outputs(
             probabilities={head: arrays[output] for head, output in self.outputs.items()},
             contributions=explained,
@@ -210,6 +211,8 @@ class Bundle:
             effects=None if effects is None else arrays[effects.output],
             effect_errors=None if effects is None else arrays[effects.errors_output],
             winback=None if winback is None else arrays[winback.head.output],
+            winback_low=None if ends is None else arrays[str(ends.low_output)],
+            winback_high=None if ends is None else arrays[str(ends.high_output)],
         )
 
     def run_explained(self, matrix: NDArray[np.float64]) -> Outputs:

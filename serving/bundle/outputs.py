@@ -32,6 +32,9 @@ class Outputs:
         effect_errors: Shape (n, columns), their standard errors.
         winback: Shape (n, horizons), probability of coming back by each horizon, of accounts that have left; of others
             it says nothing. None if it was not asked for or the bundle has none.
+        winback_low: Lower ends of its intervals, of its shape; None unless both it and intervals were asked for, and
+            the bundle has them.
+        winback_high: Upper ends likewise.
     """
 
     probabilities: dict[str, NDArray[np.float64]]
@@ -44,6 +47,8 @@ class Outputs:
     effects: NDArray[np.float64] | None = None
     effect_errors: NDArray[np.float64] | None = None
     winback: NDArray[np.float64] | None = None
+    winback_low: NDArray[np.float64] | None = None
+    winback_high: NDArray[np.float64] | None = None
 
 
 def interval_outputs(manifest: Manifest) -> list[tuple[str, int]]:
@@ -72,6 +77,14 @@ def winback_outputs(manifest: Manifest) -> list[tuple[str, int]]:
     """Return name and columns of the output of accounts that have left; none if the bundle has none."""
     told = manifest.winback
     return [] if told is None else [(told.head.output, len(told.head.horizons_days))]
+
+
+def winback_interval_outputs(manifest: Manifest) -> list[tuple[str, int]]:
+    """Return name and columns of the ends of intervals of accounts that have left, the lower ones first; or none."""
+    head = None if manifest.winback is None else manifest.winback.head
+    if head is None or head.low_output is None or head.high_output is None:
+        return []
+    return [(output, len(head.horizons_days)) for output in (head.low_output, head.high_output)]
 
 
 def contributions_output(manifest: Manifest) -> str:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.bundle.checks import DEPARTED_NAME, EXPLAIN_NAME, INTERVALS_NAME, OUTLOOK_NAME
-from serving.bundle.outputs import interval_outputs, outlook_outputs, winback_outputs
+from serving.bundle.outputs import (
+    interval_outputs,
+    outlook_outputs,
+    winback_interval_outputs,
+    winback_outputs,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +34,7 @@ class Plan:
         intervals: Whether ends of intervals are among the outputs.
         outlook: Whether the outlook is.
         departed: Whether the chance of coming back is.
+        winback_intervals: Whether its ends are, lower and upper.
     """
 
     names: list[str]
@@ -37,20 +43,22 @@ class Plan:
     intervals: bool
     outlook: bool
     departed: bool
+    winback_intervals: bool
 
 
 def make_plan(bundle: Bundle, *, contributions: bool, intervals: bool, outlook: bool, departed: bool) -> Plan:
     """Return the plan of one combination of switches; what *bundle* lacks is not asked for."""
     sizes, names = [bundle.chunk_rows], list(bundle.outputs.values())
-    intervals, outlook = intervals and bundle.has_intervals, outlook and bundle.has_outlook
-    has_winback = bundle.manifest.winback is not None
+    has_winback, ends = bundle.manifest.winback is not None, winback_interval_outputs(bundle.manifest)
     departed = departed and has_winback
+    winback_intervals = intervals and departed and bool(ends)
+    intervals, outlook = intervals and bundle.has_intervals, outlook and bundle.has_outlook
     switches = {EXPLAIN_NAME: _YES if contributions else _NO}
     if contributions:
         names.append(bundle.contributions_output)
         sizes.append(bundle.explained_chunk_rows)
-    if bundle.has_intervals:
-        switches[INTERVALS_NAME] = _YES if intervals else _NO
+    if bundle.has_intervals or ends:
+        switches[INTERVALS_NAME] = _YES if intervals or winback_intervals else _NO
     if bundle.has_outlook:
         switches[OUTLOOK_NAME] = _YES if outlook else _NO
     if has_winback:
@@ -63,4 +71,6 @@ def make_plan(bundle: Bundle, *, contributions: bool, intervals: bool, outlook: 
         sizes.append(bundle.outlook_chunk_rows)
     if departed:
         names += [name for name, _ in winback_outputs(bundle.manifest)]
-    return Plan(names, switches, min(sizes), intervals, outlook, departed)
+    if winback_intervals:
+        names += [name for name, _ in ends]
+    return Plan(names, switches, min(sizes), intervals, outlook, departed, winback_intervals)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from serving.bundle.loader import Outputs
     from serving.bundle.manifest import Manifest
     from serving.scoring.evidence import Evidence
+    from serving.scoring.result import Intervals
 
 DAYS: Final = "days_since_end"
 
@@ -36,6 +37,8 @@ class Winback(NamedTuple):
         days_since_end: Since its paid coverage ended.
         ended_unpaid: Whether that was for want of payment; None if not known.
         times_left: How many times its paid coverage has ended; None if not known.
+        interval: The central 90 % interval of each probability, rounded alike; None if it was not asked for, or the
+            bundle has none.
     """
 
     probability: dict[str, float]
@@ -43,6 +46,7 @@ class Winback(NamedTuple):
     days_since_end: int
     ended_unpaid: bool | None
     times_left: int | None
+    interval: Intervals | None = None
 
     def shown(self, evidence: Evidence) -> dict[str, Any]:
         """Return the value as an HTTP answer shows it, of an account whose score rests on *evidence*."""
@@ -51,6 +55,7 @@ class Winback(NamedTuple):
         status = "stale" if evidence.status == "stale" else "thin" if reasons else "full"
         return {
             "probability": self.probability,
+            **({} if self.interval is None else {"interval_90": self.interval}),
             "mrr_at_end": self.mrr_at_end,
             "evidence": {
                 "status": status,
@@ -118,6 +123,7 @@ class Departures:
             return {}
         rows = np.flatnonzero(self.left(matrix))
         lines = np.round(outputs.winback[rows], PROBABILITY_DIGITS).tolist()
+        intervals = self._intervals(rows, outputs)
         return {
             row: Winback(
                 probability=dict(zip(self.horizons, line, strict=True)),
@@ -125,9 +131,18 @@ class Departures:
                 days_since_end=int(matrix[row, self.days]),
                 ended_unpaid=None if (unpaid := _number(matrix, row, self.unpaid)) is None else bool(unpaid),
                 times_left=None if (times := _number(matrix, row, self.times)) is None else int(times),
+                interval=interval,
             )
-            for row, line in zip(rows.tolist(), lines, strict=True)
+            for row, line, interval in zip(rows.tolist(), lines, intervals, strict=True)
         }
+
+    def _intervals(self, rows: NDArray[np.intp], outputs: Outputs) -> Sequence[Intervals | None]:
+        """Return the intervals of the accounts in *rows*; None of each where there are none."""
+        if outputs.winback_low is None or outputs.winback_high is None:
+            return [None] * len(rows)
+        ends = np.stack([outputs.winback_low[rows], outputs.winback_high[rows]], axis=2)
+        lines = np.round(ends, PROBABILITY_DIGITS).tolist()
+        return [dict(zip(self.horizons, line, strict=True)) for line in lines]
 
 
 def winbacks(

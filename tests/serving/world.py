@@ -20,7 +20,7 @@ from feature_repo.tables.dataset import DatasetInfo
 from serving.batch.feature_table import feature_table_schema, time_column
 from serving.bundle.manifest import Encoding, TrainingWindow
 from serving.features.keys import EntityKeys
-from tests.training.small_outlook import make_outlook
+from tests.training.small_outlook import make_outlook, make_uncertainty
 from training.definitions import Definitions, load_definitions
 from training.export.bundle import save_bundle
 from training.heads.hazard import HazardHead, Platt
@@ -184,11 +184,19 @@ def write_online(url: str, contract: FeatureContract, features: pa.RecordBatch) 
         pipe.execute()
 
 
-def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outlook: bool = False) -> str:
+def make_bundle(
+    store: Path,
+    contract: FeatureContract,
+    seed: int = 7,
+    *,
+    outlook: bool = False,
+    winback_interval: bool = True,
+) -> str:
     """Train small real heads on seeded noise, export them into the model store *store*, return the tag.
 
     With *outlook* the bundle has intervals, a region of support that only `UNSUPPORTED` values lie outside of, a long
-    horizon, amounts, trajectories, win-back, and the effects of `tests.training.small_outlook`.
+    horizon, amounts, trajectories, win-back, and the effects of `tests.training.small_outlook`. Without
+    *winback_interval* win-back has none, as in earlier releases.
     """
     random = np.random.default_rng(seed)
     definitions: Definitions = load_definitions()
@@ -223,7 +231,7 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outloo
                 calibrations=(Platt(1.0, 0.0),) * len(boosters),
             )
         )
-    further, winback = Outlook(), heads[2] if outlook else None
+    further, heads_of_leavers = Outlook(), heads[2:]
     del heads[2:]
     if outlook:
         names = [feature.name for feature in contract.model_features]
@@ -236,7 +244,13 @@ def make_bundle(store: Path, contract: FeatureContract, seed: int = 7, *, outloo
             health=tuple(name for name in HEALTH_INPUTS if name in policy),
         )
         top, weight = np.full(width, UNSUPPORTED / 2), np.full(width, 1 / width)
-        further = replace(made, support=SupportRegion(-top, top, weight, limit=0.5 / width), winback=winback)
+        sure = make_uncertainty(np.random.default_rng(seed + 1), heads_of_leavers[0])
+        further = replace(
+            made,
+            support=SupportRegion(-top, top, weight, limit=0.5 / width),
+            winback=sure.head,
+            winback_uncertainty=sure if winback_interval else None,
+        )
     day = dt.date(2025, 1, 1)
     trained = TrainedModels(
         heads=tuple(heads),

@@ -1,10 +1,10 @@
-"""Bundles that several tests of comparing and promoting look at."""
+"""What several tests look at: bundles to compare and promote, and a win-back head of many accounts."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.training import rivals
+from tests.training import returning, rivals
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +29,13 @@ def right_rows():
 def wrong_rows():
     """The same rows recorded by the wrong bundle."""
     return rivals.rows_recorded_by(rivals.WRONG)
+
+
+@pytest.fixture(scope="session")
+def learnt_surely():
+    """Rows of many accounts that leave and return, how sure the head is that was learnt of them, and what is told."""
+    rows = returning.returning_rows(4_000)
+    head, uncertainty, told = returning.trained(rows)
+    assert uncertainty is not None
+    assert uncertainty.head is head
+    return rows, uncertainty, told

@@ -119,13 +119,17 @@ def test_a_bundle_is_asked_for_win_back_only_if_it_has_it(right_bundle, right_ro
 
 
 def test_win_back_that_the_champion_has_may_not_be_lost(right_bundle):
-    """A candidate that lacks a horizon, or all of them, needs an explanation; one with more loses nothing."""
+    """A candidate without a horizon, all of them or the interval needs an explanation; one with more loses nothing."""
     whole = with_winback(right_bundle, None)
     shorter = with_winback(right_bundle, None, HEAD.model_copy(update={"horizons_days": (30,)}))
-    for ours, value in (
-        (right_bundle, "lacks win-back 30d, win-back 60d"),
-        (shorter, "lacks win-back 60d"),
+    sure = with_winback(
+        right_bundle, None, HEAD.model_copy(update={"low_output": "low", "high_output": "high"})
+    )
+    for ours, champion, value in (
+        (right_bundle, whole, "lacks win-back 30d, win-back 60d"),
+        (shorter, whole, "lacks win-back 60d"),
+        (whole, sure, "lacks win-back interval"),
     ):
-        gate = loss_gate(Candidate(ours, None, whole, None, seed=1))
+        gate = loss_gate(Candidate(ours, None, champion, None, seed=1))
         assert (gate.verdict, gate.value) == ("refused", value)
     assert loss_gate(Candidate(whole, None, shorter, None, seed=1)).verdict == "passed"

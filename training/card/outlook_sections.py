@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from training.card.coverage_cells import COVERAGE_HEADER, coverage_cells
 from training.card.plots import reliability_plot
 from training.card.sections import Block, Section, Table, leaf_text, missing_block
 from training.card.uplift_sections import uplift_blocks
@@ -41,11 +42,7 @@ def _intervals(metrics: Mapping[str, Any]) -> list[Block]:
             rows.append(
                 (
                     f"{head} {horizon}",
-                    f"{figures['nominal']:.0%}",
-                    f"{figures['plain']:.0%}",
-                    f"{figures['with_sampling']:.0%}",
-                    _residuals(figures.get("residuals")),
-                    leaf_text(figures["mean_width"]),
+                    *coverage_cells(figures),
                     "-" if told is None else f"{told:.0%}",
                     "-" if truth is None else f"{truth:.0%}",
                 )
@@ -66,23 +63,8 @@ def _intervals(metrics: Mapping[str, Any]) -> list[Block]:
             "of the simulation, which is what an interval is of, and the true probability itself, which also depends "
             "on what no feature tells."
         )
-    header = (
-        "",
-        "nominal",
-        "groups held",
-        "with their scatter",
-        "mean squared residual",
-        "mean width",
-        "told truth held",
-        "true probabilities held",
-    )
+    header = ("", *COVERAGE_HEADER, "told truth held", "true probabilities held")
     return [Block(text=text, table=Table("Coverage of intervals on test rows", header, tuple(rows)))]
-
-
-def _residuals(found: Mapping[str, Any] | None) -> str:
-    if not found:
-        return "-"
-    return f"{found['mean_square']:.2f} ({found['least']:.2f} to {found['most']:.2f})"
 
 
 def _support(found: Mapping[str, Any] | None) -> list[Block]:

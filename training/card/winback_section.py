@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from training.card.coverage_cells import COVERAGE_HEADER, coverage_cells
 from training.card.plots import reliability_plot
 from training.card.sections import Block, Table, leaf_text, missing_block
 
@@ -71,7 +72,39 @@ def winback_blocks(found: Mapping[str, Any] | None) -> list[Block]:
         for name, one in judged.items()
         if one["reliability"]
     )
-    return [*blocks, Block(plots=plots)] if plots else blocks
+    if plots:
+        blocks.append(Block(plots=plots))
+    return [*blocks, *_coverage(found, judged)]
+
+
+def _coverage(found: Mapping[str, Any], judged: Mapping[str, Any]) -> list[Block]:
+    """Return how often intervals held the rate of groups of test rows; nothing of a bundle that has none."""
+    told = found.get("uncertainty")
+    if not told:
+        return []
+    rows = tuple(
+        (
+            f"{name}: back in {judged[name]['events']:,} of {judged[name]['rows']:,} rows",
+            *coverage_cells(figures),
+        )
+        for name, figures in told["horizons"].items()
+        if name in judged
+    )
+    text = (
+        f"Each chance has a central {told['level']:.0%} interval, made and judged as those of the other heads, and "
+        "widened by a fixed factor for what few returns cannot teach. "
+    )
+    if not rows:
+        return [
+            Block(heading="Intervals", text=text + "Too few test rows were known to tell how often it holds.")
+        ]
+    text += (
+        f"What follows rests on {found['returns']['test']:,} returns: where most of ten groups of test rows have "
+        "one or none, it is mostly chance whether a group's rate lies in its interval."
+    )
+    header = ("horizon", *COVERAGE_HEADER)
+    table = Table("Coverage of intervals on test rows", header, rows)
+    return [Block(heading="Intervals", text=text, table=table)]
 
 
 def _facts(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -36,6 +36,19 @@ def interval_report(sure: Uncertainty, test: PartRows, *, level: float) -> dict[
         test: Test rows.
         level: Nominal coverage.
     """
+    return {
+        "level": level,
+        "method": "leaf bootstrap of accounts, widened by split halves",
+        "rank": max(factors.shape[1] for factors in sure.factors),
+        "explained": round(sure.explained, 6),
+        "scale": [round(value, 6) for value in sure.scale],
+        "floor": [round(value, 6) for value in sure.floor],
+        "horizons": _coverage(sure, test, level) if len(test.matrix) >= GROUPS else {},
+    }
+
+
+def _coverage(sure: Uncertainty, test: PartRows, level: float) -> dict[str, Any]:
+    """Return the figures of each horizon of which enough test rows are known; there are at least `GROUPS` rows."""
     head = sure.head
     probability = head.probabilities(test.matrix)
     low, high = sure.interval(test.matrix)
@@ -64,15 +77,7 @@ def interval_report(sure: Uncertainty, test: PartRows, *, level: float) -> dict[
             nominal=level,
         )
         horizons[f"{days}d"] = {**found.to_dict(), "residuals": residuals.to_dict()}
-    return {
-        "level": level,
-        "method": "leaf bootstrap of accounts, widened by split halves",
-        "rank": max(factors.shape[1] for factors in sure.factors),
-        "explained": round(sure.explained, 6),
-        "scale": [round(value, 6) for value in sure.scale],
-        "floor": [round(value, 6) for value in sure.floor],
-        "horizons": horizons,
-    }
+    return horizons
 
 
 def support_report(

@@ -145,7 +145,7 @@ def build_graph(
         more["outlook_row_bytes"], outlook_trees = outlook_nodes(writer, further, ordered, len(features))
     winback_trees = 0
     if further.winback is not None:
-        winback_trees = winback_nodes(writer, further.winback, len(features))
+        winback_trees = winback_nodes(writer, further.winback, further.winback_uncertainty, len(features))
     counts = {
         "trees": len(forest.curves) + len(forest.trees),
         "boosted_trees": forest.boosted_trees,

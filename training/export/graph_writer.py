@@ -97,8 +97,9 @@ class GraphWriter:
         """Add a branch that runs only if the optional input *name*, true if it is not given, is true.
 
         Args:
-            name: Of the input.
-            inner: Nodes of the branch; they may read whatever was written before.
+            name: Of the input; several branches may have the same.
+            inner: Nodes of the branch; they may read whatever was written before, and may hold further branches. What
+                these give is read inside *inner*, and is an output of the graph if it stands in *outputs*.
             outputs: Tensors of the branch, and the outputs of the graph that they become. Without the branch these
                 have no rows.
         """
@@ -116,8 +117,7 @@ class GraphWriter:
             return helper.make_graph(nodes, title, [], infos)
 
         self.constants.extend(inner.constants)
-        self.constant(name, np.array(True))
-        self.switches.append(name)
+        self.switches.extend(one for one in (name, *inner.switches) if one not in self.switches)
         self.outputs.extend(output for _, output in outputs)
         made, missing = [name for name, _ in outputs], [f"no_{output.name}" for _, output in outputs]
         self.nodes.append(
@@ -142,7 +142,7 @@ class GraphWriter:
                 *(tensor(one, TensorProto.DOUBLE, [f"rows_of_{one}", k]) for one, k in self.further_inputs),
             ],
             [tensor(one.name, one.kind, [one.rows, one.columns]) for one in self.outputs],
-            self.constants,
+            [*self.constants, *(numpy_helper.from_array(np.array(True), name) for name in self.switches)],
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
         model = helper.make_model(

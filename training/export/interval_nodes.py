@@ -142,44 +142,88 @@ def interval_nodes(
         ExportError: As `factor_tables`.
     """
     tables = factor_tables(forest, heads, uncertainty)
-    boosters, rank = tables.boosters, tables.rank
     inner = GraphWriter()
     _power_nodes(inner, forest, tables)
+    outputs = end_nodes(
+        inner,
+        [(uncertainty[head.name], forest.intervals[head.name]) for head in heads],
+        powers="factor_powers",
+        boosters=tables.boosters,
+        log_odds=LOG_ODDS,
+        rows="accounts_with_intervals",
+    )
+    writer.switched(INTERVALS_NAME, inner, outputs)
+    n_features = max((curve.feature for curve in forest.curves), default=-1) + 1
+    return 8 * tables.rank * max(n_features * tables.boosters, len(forest.trees))
+
+
+def end_nodes(
+    writer: GraphWriter,
+    told: Sequence[tuple[Uncertainty, Sequence[int]]],
+    *,
+    powers: str,
+    boosters: int,
+    log_odds: str,
+    rows: str,
+    prefix: str = "",
+) -> list[tuple[str, Output]]:
+    """Write sums of squared factors and log-odds -> ends of intervals; return them with the outputs they make.
+
+    Args:
+        writer: Where to.
+        told: How sure each head is, in the order of the columns of the log-odds, and the booster of each interval.
+        powers: Tensor of shape (n, boosters).
+        boosters: Number of boosters.
+        log_odds: Tensor of shape (n, heads * horizons), columns as `column_of` numbers them.
+        rows: What the rows of the outputs are called.
+        prefix: Of the names of all tensors that a second use would write again.
+    """
+    heads = [sure.head for sure, _ in told]
     horizons = heads[0].horizons_days
     # Columns go horizon by horizon, in each the lower ends of all heads, then the upper ones: so one small matrix a
     # horizon composes everything at once, and a graph of few nodes is fast.
     columns = [
-        (column_of(heads, number, at), sign, head, at)
+        (number, sign, at)
         for at in range(len(horizons))
         for sign in (-1.0, 1.0)
-        for number, head in enumerate(heads)
+        for number in range(len(heads))
     ]
     weights, floors = np.zeros((boosters, len(columns))), np.zeros(len(columns))
-    for column, (_, _, head, at) in enumerate(columns):
-        sure, slope = uncertainty[head.name], head.calibrations[at].slope
-        weights[forest.intervals[head.name][at], column] = (sure.z * sure.scale[at] * slope) ** 2
+    for column, (number, _, at) in enumerate(columns):
+        sure, of_interval = told[number]
+        weights[of_interval[at], column] = (
+            sure.z * sure.scale[at] * heads[number].calibrations[at].slope
+        ) ** 2
         floors[column] = (sure.z * sure.floor[at]) ** 2
-    names = [inner.constant("factor_weights", weights), inner.constant("factor_floors", floors)]
-    inner.node("Gemm", ["factor_powers", *names], "squared_reach")
-    inner.node("Sqrt", ["squared_reach"], "reach")
-    signs = inner.constant("end_signs", np.array([[sign for _, sign, _, _ in columns]]))
-    inner.node("Mul", ["reach", signs], "signed_reach")
-    pick_columns(inner, LOG_ODDS, [column for column, _, _, _ in columns], "middle_log_odds")
-    inner.node("Add", ["middle_log_odds", "signed_reach"], "end_log_odds")
-    inner.node("Sigmoid", ["end_log_odds"], "end_hazards")
+
+    def named(name: str) -> str:
+        return prefix + name
+
+    names = [
+        writer.constant(named("factor_weights"), weights),
+        writer.constant(named("factor_floors"), floors),
+    ]
+    writer.node("Gemm", [powers, *names], named("squared_reach"))
+    writer.node("Sqrt", [named("squared_reach")], named("reach"))
+    signs = writer.constant(named("end_signs"), np.array([[sign for _, sign, _ in columns]]))
+    writer.node("Mul", [named("reach"), signs], named("signed_reach"))
+    middle = [column_of(heads, number, at) for number, _, at in columns]
+    pick_columns(writer, log_odds, middle, named("middle_log_odds"))
+    writer.node("Add", [named("middle_log_odds"), named("signed_reach")], named("end_log_odds"))
+    writer.node("Sigmoid", [named("end_log_odds")], named("end_hazards"))
     ends = 2 * len(heads)
-    hazards = [f"end_hazards_{days}d" for days in horizons]
-    split_columns(inner, "end_hazards", hazards, width=ends)
-    composition_nodes(inner, "ends", horizons, hazards)
+    hazards = [named(f"end_hazards_{days}d") for days in horizons]
+    split_columns(writer, named("end_hazards"), hazards, width=ends)
+    composition_nodes(writer, named("ends"), horizons, hazards)
     outputs = []
     for place, name in enumerate(
         [*(low_output(head.name) for head in heads), *(high_output(head.name) for head in heads)]
     ):
-        pick_columns(inner, "ends", [at * ends + place for at in range(len(horizons))], f"made_{name}")
-        outputs.append((f"made_{name}", Output(name, "accounts_with_intervals", len(horizons))))
-    writer.switched(INTERVALS_NAME, inner, outputs)
-    n_features = max((curve.feature for curve in forest.curves), default=-1) + 1
-    return 8 * rank * max(n_features * boosters, len(forest.trees))
+        pick_columns(
+            writer, named("ends"), [at * ends + place for at in range(len(horizons))], f"made_{name}"
+        )
+        outputs.append((f"made_{name}", Output(name, rows, len(horizons))))
+    return outputs
 
 
 def _power_nodes(writer: GraphWriter, forest: Forest, tables: FactorTables) -> None:

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
 def interval_fields(outlook: Outlook, head: HeadName) -> dict[str, Any]:
     """Return the manifest's fields of a head that name its interval; none if it has none."""
-    if head not in outlook.uncertainty:
-        return {}
+    return _interval_names(head) if head in outlook.uncertainty else {}
+
+
+def _interval_names(head: HeadName) -> dict[str, Any]:
     return {
         "low_output": low_output(head),
         "high_output": high_output(head),
@@ -67,11 +69,11 @@ def outlook_fields(outlook: Outlook, definitions: Definitions) -> dict[str, Any]
     if outlook.effects is not None:
         fields["effects"] = _effects(outlook.effects)
     if outlook.winback is not None:
-        fields["winback"] = _winback(outlook.winback, definitions)
+        fields["winback"] = _winback(outlook, outlook.winback, definitions)
     return fields
 
 
-def _winback(head: HazardHead, definitions: Definitions) -> Winback:
+def _winback(outlook: Outlook, head: HazardHead, definitions: Definitions) -> Winback:
     return Winback(
         head=Head(
             name="winback",
@@ -82,6 +84,7 @@ def _winback(head: HazardHead, definitions: Definitions) -> Winback:
             calibrations=tuple(
                 Calibration(slope=platt.slope, intercept=platt.intercept) for platt in head.calibrations
             ),
+            **({} if outlook.winback_uncertainty is None else _interval_names(head.name)),
         ),
         after_days=definitions.churn.grace_days,
         within_days=definitions.winback.within_days,

@@ -63,6 +63,9 @@ def expected_outputs(
         ]
     if outlook.winback is not None:
         found[WINBACK_OUTPUT] = outlook.winback.probabilities(matrix)
+    if outlook.winback_uncertainty is not None:
+        name = outlook.winback_uncertainty.head.name
+        found[low_output(name)], found[high_output(name)] = outlook.winback_uncertainty.interval(matrix)
     if outlook.effects is not None:
         mean, error = outlook.effects.effects(trained.head("churn"), matrix)
         found[EFFECTS_OUTPUT], found[EFFECT_ERRORS_OUTPUT] = mean, error

@@ -189,7 +189,9 @@ def _said(manifest: Manifest) -> list[str]:
     found = [f"{head.name} {days}d" for head in manifest.heads for days in head.horizons_days]
     found += [f"{head.name} interval" for head in manifest.heads if head.low_output is not None]
     if manifest.winback is not None:
-        found += [f"win-back {days}d" for days in manifest.winback.head.horizons_days]
+        told = manifest.winback.head
+        found += [f"win-back {days}d" for days in told.horizons_days]
+        found += ["win-back interval"] if told.low_output is not None else []
     if manifest.long_horizon is not None:
         found.append(f"{manifest.long_horizon.head} {manifest.long_horizon.days}d")
     found += ["amount"] if manifest.amount is not None else []

@@ -5,6 +5,10 @@ features can tell as often as twenty whole bootstrap boosters did, at about a te
 about half as wide, since their splits never vary. So the width comes from two heads of the same rounds on disjoint
 halves of the accounts: on validation, a quarter of their squared difference estimates the variance at all the data
 (a half of it that at half the data), and is regressed on the leaves' own variance and a constant, neither negative.
+
+Where events are few, the difference of one pair of halves is mostly luck (a single draw, squared, may come to nothing),
+so that several pairs can be averaged. A pair of which a half saw no event says nothing of the width; where most pairs
+say nothing, the interval is as wide as may be.
 """
 
 from __future__ import annotations
@@ -49,9 +53,14 @@ def fit_uncertainty(
     draws: int = DRAWS,
     rank: int = RANK,
     confidence: float = CONFIDENCE,
-    halves: HalfHeads | None = None,
+    halves: Sequence[HalfHeads] | None = None,
+    allowance: float = 1.0,
 ) -> Uncertainty:
     """Return how sure `trained.head` is of its probabilities.
+
+    An interval whose width most pairs of halves can't tell, as a half saw no event, gets the largest scale,
+    `MOST_SCALE`, and in its floor the variance of the level of a rate, 1 over its training events (at least half an
+    event): rather too wide than too narrow. Of an interval without validation rows the same holds.
 
     Args:
         trained: The head, and the same before its refit.
@@ -63,7 +72,8 @@ def fit_uncertainty(
         draws: Resamples of accounts.
         rank: Numbers kept a leaf.
         confidence: Nominal coverage of the interval.
-        halves: From `fit_halves` with the same arguments; fitted here if None.
+        halves: From `fit_halves` with the same arguments but the seed, one pair a seed; one is fitted here if None.
+        allowance: Factor on all standard errors, for what no resample shows.
     """
     head = trained.head
     refitted = head is not trained.on_train
@@ -84,30 +94,38 @@ def fit_uncertainty(
         explained=explained,
     )
     if halves is None:
-        halves = fit_halves(
-            trained,
-            parts,
-            definitions=definitions,
-            feature_names=feature_names,
-            seed=seed,
-            num_threads=num_threads,
-        )
-    log_odds = [half.log_odds(parts.validation.matrix).T for half in (halves.first, halves.second)]
+        halves = [
+            fit_halves(
+                trained,
+                parts,
+                definitions=definitions,
+                feature_names=feature_names,
+                seed=seed,
+                num_threads=num_threads,
+            )
+        ]
+    splits = [pair.variances(parts.validation.matrix) for pair in halves]
     spread = plain.standard_errors(parts.validation.matrix)
     drift = _floors(trained.on_train, parts.validation)
+    learnt = parts.train.head_rows(head.name)
     scale, floor = [], []
-    for interval, (one, other) in enumerate(zip(*log_odds, strict=True)):
-        split = (one - other) ** 2 / 4.0
-        columns = np.column_stack([spread[:, interval] ** 2, np.ones(len(split))])
-        (widening, constant), _ = nnls(columns, split)
+    for interval in range(len(head.boosters)):
+        telling = [
+            split[:, interval] for pair, split in zip(halves, splits, strict=True) if pair.tells[interval]
+        ]
+        if 2 * len(telling) >= max(len(halves), 1) and len(spread):
+            columns = np.column_stack([spread[:, interval] ** 2, np.ones(len(spread))])
+            (widening, constant), _ = nnls(columns, np.mean(telling, axis=0))
+        else:
+            widening, constant = MOST_SCALE**2, 1.0 / max(learnt.periods(interval).events, 0.5)
         scale.append(float(np.sqrt(np.clip(widening, 1.0, MOST_SCALE**2))))
         floor.append(float(np.hypot(drift[interval], np.sqrt(constant))))
     return Uncertainty(
         head=head,
         plans=plans,
         factors=factors,
-        scale=tuple(scale),
-        floor=tuple(floor),
+        scale=tuple(allowance * one for one in scale),
+        floor=tuple(allowance * one for one in floor),
         z=float(norm.ppf(0.5 + confidence / 2)),
         explained=explained,
     )
@@ -167,11 +185,20 @@ class HalfHeads:
         accounts: Accounts of the first half.
         first: Fitted to them.
         second: Fitted to the others.
+        tells: Per interval, whether both halves had an event to grow its trees by: one of its own if it has trees of
+            its own, else one of any interval. A half without rows is not grown and keeps the trees of all accounts.
     """
 
     accounts: frozenset[str]
     first: HazardHead
     second: HazardHead
+    tells: tuple[bool, ...]
+
+    def variances(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a quarter of the squared difference of both heads' log-odds, shape (n, k), for n rows of *matrix*."""
+        if not len(matrix):
+            return np.zeros((0, len(self.tells)))
+        return np.asarray((self.first.log_odds(matrix) - self.second.log_odds(matrix)) ** 2 / 4.0)
 
     def unseen(self, account_id: NDArray[np.object_], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return probabilities of each row by the head that its account was not in, shape (n, k).
@@ -209,14 +236,26 @@ def fit_halves(
     known, of_row = np.unique(parts.train.labels.account_id.astype(str), return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(known))
     first = (order % 2 == 0)[of_row]
-    heads = []
+    heads, tells = [], np.ones(len(trained.head.boosters), dtype=np.bool_)
     for half in (first, ~first):
-        rows = type(parts.train)(parts.train.matrix[half], parts.train.labels.select(half))
-        boosters = _grown_alike(
-            trained, rows.head_rows(trained.head.name), definitions, feature_names, seed, num_threads
-        )
+        part = type(parts.train)(parts.train.matrix[half], parts.train.labels.select(half))
+        rows = part.head_rows(trained.head.name)
+        boosters = _grown_alike(trained, rows, definitions, feature_names, seed, num_threads)
         heads.append(replace(trained.on_train, boosters=tuple(boosters)))
-    return HalfHeads(frozenset(known[order % 2 == 0].tolist()), *heads)
+        tells &= _has_events(trained, rows)
+    accounts = frozenset(known[order % 2 == 0].tolist())
+    return HalfHeads(accounts, heads[0], heads[1], tuple(tells.tolist()))
+
+
+def _has_events(trained: TrainedHead, rows: HeadRows) -> NDArray[np.bool_]:
+    """Return per interval whether *rows* have an event that its trees can be grown by."""
+    pooled = rows.periods().events
+    return np.array(
+        [
+            bool(pooled and (not sum(own.values()) or rows.periods(interval).events))
+            for interval, own in enumerate(trained.choice["interval_rounds"])
+        ]
+    )
 
 
 def _grown_alike(
@@ -226,7 +265,9 @@ def _grown_alike(
     names: Sequence[str],
     seed: int,
     num_threads: int,
-) -> list[lgb.Booster]:
+) -> Sequence[lgb.Booster]:
+    if not len(rows.periods().rows):
+        return trained.on_train.boosters
     params = [
         boosting.parameters(stage, seed=seed, num_threads=num_threads) for stage in definitions.model.stages
     ]
@@ -240,8 +281,11 @@ def _grown_alike(
     boosters = []
     for interval, own in enumerate(trained.choice["interval_rounds"]):
         booster = shared
+        lived = bool(len(rows.periods(interval).rows))
         for name, one in zip(stages, params, strict=True):
-            booster = boosting.fit_rounds(rows.booster_rows(names, interval), one, own[name], booster)
+            booster = boosting.fit_rounds(
+                rows.booster_rows(names, interval), one, own[name] if lived else 0, booster
+            )
         boosters.append(booster)
     return boosters
 

@@ -41,6 +41,8 @@ class TrajectoryOutput(Value):
 class Winback(Value):
     """An output of the head `winback`: the probability that an account that has left comes back by each horizon.
 
+    The head may name ends of its intervals: the graph gives them if it is asked for them as for the probability.
+
     It speaks of accounts whose feature `days_since_end` lies from `after_days` to `within_days`, and of no others.
     """
 

@@ -50,17 +50,24 @@ async def test_one_that_has_left_has_a_chance_and_others_null(asked: httpx.Async
     assert alone[LATELY] is None
     assert alone[PAYS] is None
     told = alone[GONE]
-    assert set(told) == {"probability", "mrr_at_end", "evidence"}
-    assert list(told["probability"]) == ["30d", "60d", "90d"]
+    assert set(told) == {"probability", "interval_90", "mrr_at_end", "evidence"}
+    assert list(told["probability"]) == list(told["interval_90"]) == ["30d", "60d", "90d"]
+    for horizon, (low, high) in told["interval_90"].items():
+        assert 0 <= low < told["probability"][horizon] < high <= 1
     assert sorted(told["probability"].values()) == list(told["probability"].values())
     assert told["mrr_at_end"] == 1_250.0
     assert told["evidence"] == {
         "status": "full", "reasons": [], "days_since_end": 77, "ended_unpaid": False, "times_left": 1,
     }  # fmt: skip
-    for query in ("", "?intervals=true", "?explain=exact"):
+    bare = {**alone, GONE: {name: value for name, value in told.items() if name != "interval_90"}}
+    for query, expected in (
+        ("", bare), ("?intervals=true", alone), ("?explain=exact", bare), ("?explain=exact&intervals=true", alone),
+    ):  # fmt: skip
         body = {"account_ids": [PAYS, GONE, LATELY]}
-        several = (await asked.post(f"/v1/score{query}", json=body)).json()["scores"]
-        assert {one["account_id"]: one["winback"] for one in several} == alone
+        several = fits(await asked.post(f"/v1/score{query}", json=body), "ScoresAnswer")["scores"]
+        assert {one["account_id"]: one["winback"] for one in several} == expected
+    exactly = (await asked.post("/v1/score?explain=exact", json={"account_id": GONE})).json()
+    assert exactly["winback"] == told
 
 
 async def test_the_card_says_the_same(asked: httpx.AsyncClient) -> None:

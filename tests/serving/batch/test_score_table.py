@@ -224,3 +224,27 @@ def test_accounts_that_have_left_have_their_chance_of_coming_back(world: World, 
         assert 0 < told[0] <= told[1] <= told[2] < 1
         assert told[3:] == [1_250.0, "full"]
     assert not any(name.startswith("winback_") for name in score_table_schema(world.bundle.manifest).names)
+
+
+def test_ends_of_the_chance_of_coming_back_are_columns_on_request(world: World, tmp_path: Path) -> None:
+    """They enclose the chance of the account that has left, and are null for all others and no column unasked for."""
+    catalogue = load_catalogue()
+    features = departed(world.features, {"acme-0001": 45.0, "acme-0002": 12.0})
+    ends = [f"winback_probability_{days}d_{end}_90" for days in (30, 60, 90) for end in ("low", "high")]
+    for number, there in enumerate((True, False)):
+        folder = tmp_path / str(number)
+        tag = make_bundle(folder, world.contract, outlook=True, winback_interval=there)
+        bundle = load_bundle(find_bundle(tag, folder))
+        policy = fitting_policy(None, catalogue, bundle)
+        table = score_table(features, bundle, catalogue, policy, NOW, intervals=True)
+        assert table.schema == score_table_schema(bundle.manifest, intervals=True)
+        assert [name for name in table.schema.names if name in ends] == (ends if there else [])
+        assert not set(ends) & set(score_table_schema(bundle.manifest).names)
+        for row in table.to_pylist():
+            assert row["churn_probability_30d_low_90"] <= row["churn_probability_30d"]
+            for days in (30, 60, 90) if there else ():
+                low, high = (row[f"winback_probability_{days}d_{end}_90"] for end in ("low", "high"))
+                if row["account_id"] == "acme-0001":
+                    assert 0 < low < row[f"winback_probability_{days}d"] < high < 1
+                else:
+                    assert (low, high) == (None, None)

@@ -42,6 +42,14 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="module")
+def before_intervals(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return the bundle with the head as an earlier release made it, without its interval."""
+    folder = tmp_path_factory.mktemp("before")
+    tag = make_bundle(folder, make_contract(), outlook=True, winback_interval=False)
+    return load_bundle(find_bundle(tag, folder))
+
+
+@pytest.fixture(scope="module")
 def rows(bundle: Bundle) -> FeatureRows:
     """Return forty accounts of which five are gone, three within the range."""
     return feature_rows(departed(make_features(make_contract()), GONE), bundle.manifest)
@@ -82,6 +90,56 @@ def test_its_chances_are_the_graphs(rows: FeatureRows, bundle: Bundle) -> None:
             assert list(told.values()) == np.round(given[place], 6).tolist()
 
 
+def test_its_ends_are_the_graphs_and_come_if_asked_for(rows: FeatureRows, bundle: Bundle) -> None:
+    """With `intervals` they stand beside the chance, to six decimals, and enclose it; without, nothing of them does."""
+    given = bundle.run(rows.matrix, contributions=False, intervals=True, departed=True)
+    assert given.winback_low is not None
+    assert given.winback_high is not None
+    with_them, without = scores(rows, bundle, intervals=True), scores(rows, bundle)
+    for place, account in enumerate(rows.account_ids):
+        told, bare = with_them[account].winback, without[account].winback
+        if account not in LEFT:
+            assert told is None
+            assert with_them[account].churn_interval is not None
+            continue
+        assert told is not None
+        assert bare is not None
+        assert told.interval is not None
+        assert told == bare._replace(interval=told.interval)
+        ends = np.round(np.stack([given.winback_low[place], given.winback_high[place]], axis=1), 6)
+        assert list(told.interval.values()) == ends.tolist()
+        for horizon, (low, high) in told.interval.items():
+            assert 0 <= low <= told.probability[horizon] <= high <= 1
+        assert list(with_them[account].to_dict()["winback"])[:2] == ["probability", "interval_90"]
+        assert "interval_90" not in without[account].to_dict()["winback"]
+
+
+def test_ends_are_asked_of_the_graph_only_where_somebody_left(rows: FeatureRows, bundle: Bundle) -> None:
+    """Of accounts with a subscription the graph gives neither chance nor ends, though intervals are asked for."""
+    found = bundle.run(rows.matrix, contributions=False, intervals=True)
+    assert (found.winback, found.winback_low, found.winback_high) == (None, None, None)
+    assert found.low is not None
+    empty = bundle.run(rows.matrix[:0], contributions=False, intervals=True, departed=True)
+    assert empty.winback_low is not None
+    assert empty.winback_low.shape == (0, 3)
+
+
+def test_a_bundle_of_before_has_the_chance_without_an_interval(
+    rows: FeatureRows, bundle: Bundle, before_intervals: Bundle
+) -> None:
+    """It loads and serves the same chances; other heads keep their intervals."""
+    assert before_intervals.manifest.winback is not None
+    assert before_intervals.manifest.winback.head.low_output is None
+    before_intervals.warm_up()
+    ours, theirs = (scores(rows, one, intervals=True) for one in (bundle, before_intervals))
+    for account in LEFT:
+        now, then = ours[account].winback, theirs[account].winback
+        assert now is not None
+        assert then == now._replace(interval=None)
+        assert theirs[account].churn_interval == ours[account].churn_interval
+        assert "interval_90" not in theirs[account].to_dict()["winback"]
+
+
 @pytest.mark.parametrize("options", [{}, {"signals": False}, {"intervals": True, "outlook": True}])
 def test_an_account_does_not_depend_on_those_beside_it(
     rows: FeatureRows, bundle: Bundle, options: dict[str, bool]
@@ -119,10 +177,11 @@ def test_many_scores_are_written_as_single_ones_are(rows: FeatureRows, bundle: B
 
 def test_exact_reasons_come_with_it(rows: FeatureRows, bundle: Bundle) -> None:
     """`explain=exact` says the same of accounts that have left."""
-    usual = scores(rows, bundle)
-    for one in score_exactly(rows, bundle, NOW):
-        assert isinstance(one, AccountScore)
-        assert one.winback == usual[one.account_id].winback
+    for intervals in (False, True):
+        usual = scores(rows, bundle, intervals=intervals)
+        for one in score_exactly(rows, bundle, NOW, intervals=intervals):
+            assert isinstance(one, AccountScore)
+            assert one.winback == usual[one.account_id].winback
 
 
 def test_the_graph_is_asked_only_where_somebody_left(rows: FeatureRows, bundle: Bundle) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from tests.training.card.full_card import full_manifest
 from training.card.facts import card_facts
 from training.card.render import render_html, render_markdown
+from training.evaluation.coverage import coverage_by_group
 from training.evaluation.winback_report import RateByDays, winback_report
 
 FACTS: dict[str, Any] = {
@@ -33,8 +34,16 @@ def metrics() -> dict[str, Any]:
     report = winback_report(
         truth, label, account, base_rate=rates.overall, by_days=rates.of(days), samples=50, seed=1
     )
+    coverage = coverage_by_group(truth, truth - 0.02, truth + 0.1, label, z=1.645)
+    known = {**coverage.to_dict(), "residuals": {"mean_square": 0.91, "least": 0.25, "most": 2.4}}
+    uncertainty = {"level": 0.9, "horizons": {"30d": known, "90d": known}}
     training = {"features": "departure", "validation_log_losses": {"days_since_end": 0.1, "departure": 0.09}}
-    return {**FACTS, "training": training, "horizons": {"30d": {"unmeasured": "Too early."}, "90d": report}}
+    return {
+        **FACTS,
+        "training": training,
+        "horizons": {"30d": {"unmeasured": "Too early."}, "90d": report},
+        "uncertainty": uncertainty,
+    }
 
 
 def texts(found: dict[str, Any] | None) -> tuple[str, str]:
@@ -56,6 +65,33 @@ def test_it_shows_the_head_beside_its_yardsticks() -> None:
         assert "returns known before the test begins" in text
         assert "Too early." in text
         assert "observed / expected within 90 days" in text
+
+
+def test_it_tells_how_often_intervals_held_and_how_many_returns_say_so() -> None:
+    """Coverage of the horizon that was judged, with its returns; nothing of one that was not, or of an older bundle."""
+    found = metrics()
+    events = found["horizons"]["90d"]["events"]
+    for text in texts(found):
+        section = text.split("Win-back: accounts that have left")[-1].split("Uplift:")[0]
+        assert "central 90% interval" in section
+        assert f"90d: back in {events} of 400 rows" in section
+        assert "rests on 19 returns" in section
+        assert "0.91" in section
+        assert "0.25 to 2.40" in section
+        assert "30d: " not in section
+    del found["uncertainty"]
+    for text in texts(found):
+        assert (
+            "central 90% interval"
+            not in text.split("Win-back: accounts that have left")[-1].split("Uplift:")[0]
+        )
+
+
+def test_without_test_rows_enough_it_says_that_coverage_is_not_known() -> None:
+    """An interval whose coverage was measured at no horizon is told with that."""
+    found = metrics() | {"uncertainty": {"level": 0.9, "horizons": {}}}
+    for text in texts(found):
+        assert "Too few test rows were known to tell how often it holds." in text
 
 
 def test_too_few_returns_are_said_in_a_sentence() -> None:
