@@ -2,16 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from serving.actions.types import AnyAction
+from serving.api.answer import Answer
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class CheckAnswer(_Answer):
+class CheckAnswer(Answer):
     """One check and how it came out."""
 
     stage: str
@@ -21,14 +18,14 @@ class CheckAnswer(_Answer):
     text: str
 
 
-class EstimateAnswer(_Answer):
+class EstimateAnswer(Answer):
     """A number with its central 90 % interval."""
 
     mean: float
     interval_90: tuple[float, float]
 
 
-class ProjectionAnswer(_Answer):
+class ProjectionAnswer(Answer):
     """What actions would bring and cost, all together."""
 
     accounts: int
@@ -43,7 +40,7 @@ class ProjectionAnswer(_Answer):
     method: str = Field(description="How intervals were made.")
 
 
-class SimulationAnswer(_Answer):
+class SimulationAnswer(Answer):
     """A simulation; of one action it can be applied by its id."""
 
     simulation_id: str
@@ -53,14 +50,14 @@ class SimulationAnswer(_Answer):
     hashes: dict[str, str]
 
 
-class EffectAnswer(_Answer):
+class EffectAnswer(Answer):
     """An effect that leaves for other systems."""
 
     event_id: str
     type: str
 
 
-class ReceiptAnswer(_Answer):
+class ReceiptAnswer(Answer):
     """What was done, by whom, and by which rules."""
 
     receipt_id: str
@@ -87,7 +84,7 @@ class NewReceiptAnswer(ReceiptAnswer):
     rollback_token: str = Field(description="Undoes the action; no other answer holds it.")
 
 
-class DeliveryAnswer(_Answer):
+class DeliveryAnswer(Answer):
     """An effect on its way to one target."""
 
     event_id: str
@@ -97,7 +94,7 @@ class DeliveryAnswer(_Answer):
     attempts: int
 
 
-class RollbackAnswer(_Answer):
+class RollbackAnswer(Answer):
     """How an action was undone."""
 
     receipt_id: str
@@ -115,7 +112,7 @@ class KnownReceiptAnswer(ReceiptAnswer):
     rollback: RollbackAnswer | None
 
 
-class ApprovalAnswer(_Answer):
+class ApprovalAnswer(Answer):
     """An approval on record."""
 
     source: dict[str, str]

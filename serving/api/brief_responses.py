@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from serving.api.action_responses import (
     CheckAnswer,
@@ -10,15 +10,12 @@ from serving.api.action_responses import (
     ProjectionAnswer,
     SimulationAnswer,
 )
+from serving.api.answer import Answer
 from serving.api.card_responses import AccountCard
 from serving.api.responses import AlternativeAnswer, RefusedAnswer
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class BudgetUseAnswer(_Answer):
+class BudgetUseAnswer(Answer):
     """What an action would use of one cap or budget."""
 
     cap: str
@@ -30,7 +27,7 @@ class BudgetUseAnswer(_Answer):
     per: list[str] = Field(description="What is counted apart; empty: the whole company together.")
 
 
-class ChurnProjectionAnswer(_Answer):
+class ChurnProjectionAnswer(Answer):
     """Probability of leaving without the action, and with it."""
 
     without: float
@@ -74,7 +71,7 @@ class BriefActionAnswer(AlternativeAnswer):
     simulation: BriefSimulationAnswer
 
 
-class DoNothingAnswer(_Answer):
+class DoNothingAnswer(Answer):
     """What is expected if nothing is done: what every action is held against."""
 
     action: None
@@ -90,14 +87,14 @@ class TitledRefusalAnswer(RefusedAnswer):
     title: str
 
 
-class RefusedStageAnswer(_Answer):
+class RefusedStageAnswer(Answer):
     """What fell at one stage."""
 
     stage: str
     refused: list[TitledRefusalAnswer]
 
 
-class AppliedActionAnswer(_Answer):
+class AppliedActionAnswer(Answer):
     """What was done before."""
 
     receipt_id: str
@@ -112,14 +109,14 @@ class AppliedActionAnswer(_Answer):
     rolled_back_by: str | None
 
 
-class FairnessAnswer(_Answer):
+class FairnessAnswer(Answer):
     """What can be told of one account: shares of groups need many, see `POST /v1/actions/simulate`."""
 
     groups: dict[str, str | None] = Field(description="The groups that the account belongs to.")
     seen_by_models: list[str] = Field(description="Those of the groupings that are features of the models.")
 
 
-class ViewSourceAnswer(_Answer):
+class ViewSourceAnswer(Answer):
     """How old one view is."""
 
     view: str
@@ -128,7 +125,7 @@ class ViewSourceAnswer(_Answer):
     limit_seconds: int
 
 
-class SourcesAnswer(_Answer):
+class SourcesAnswer(Answer):
     """Where everything comes from, with times and versions."""
 
     status: Literal["full", "thin", "stale"]

@@ -2,17 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from serving.api.answer import Answer
 from serving.api.responses import DecisionAnswer, ScoreAnswer
 from serving.api.value_responses import Interval
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class MoneyAnswer(_Answer):
+class MoneyAnswer(Answer):
     """An amount in a currency; null where it is not known."""
 
     amount: float | None
@@ -27,7 +24,7 @@ class RiskMoneyAnswer(MoneyAnswer):
     )
 
 
-class TrajectoryAnswer(_Answer):
+class TrajectoryAnswer(Answer):
     """Where the account's health goes."""
 
     days: int = Field(description="Within how many days.")
@@ -37,14 +34,14 @@ class TrajectoryAnswer(_Answer):
     )
 
 
-class TimeToCloseAnswer(_Answer):
+class TimeToCloseAnswer(Answer):
     """When the account expands, if it does."""
 
     expected_days: float = Field(description="Mean number of days from now, given that it expands in time.")
     within_days: int = Field(description="What counts as in time.")
 
 
-class ExpansionDriver(_Answer):
+class ExpansionDriver(Answer):
     """What drives the expansion of an account: without it the probability falls furthest."""
 
     signal: str

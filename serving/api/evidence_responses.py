@@ -2,14 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from serving.api.answer import Answer
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class ViewEvidence(_Answer):
+class ViewEvidence(Answer):
     """The age of one feature view's row."""
 
     as_of: str | None = Field(description="Time up to which the row knows the account.")
@@ -17,7 +15,7 @@ class ViewEvidence(_Answer):
     limit_seconds: float = Field(description="Age past which it is stale.")
 
 
-class FailedCheck(_Answer):
+class FailedCheck(Answer):
     """A check by rule that contradicts what the models say of the account."""
 
     id: str = Field(description="Of the check, as the file of checks has it.")
@@ -28,7 +26,7 @@ class FailedCheck(_Answer):
     text: str = Field(description="What is contradicted, in a sentence.")
 
 
-class Evidence(_Answer):
+class Evidence(Answer):
     """What an answer rests on."""
 
     status: Literal["full", "thin", "stale"]
@@ -52,7 +50,7 @@ class Evidence(_Answer):
     )
 
 
-class EarlierScoreAnswer(_Answer):
+class EarlierScoreAnswer(Answer):
     """What the same model says of the account by its features of some 30 days ago."""
 
     as_of: str = Field(description="The time of those features.")
@@ -62,14 +60,14 @@ class EarlierScoreAnswer(_Answer):
     churn_probability: dict[str, float] = Field(description="By the scored horizon.")
 
 
-class NoTrendReason(_Answer):
+class NoTrendReason(Answer):
     """Why no change can be told."""
 
     code: Literal["no_earlier_score", "another_model", "not_of_then"]
     text: str
 
 
-class TrendAnswer(_Answer):
+class TrendAnswer(Answer):
     """How the risk has changed; null with a reason where that can't be told."""
 
     churn_risk_score_change: int | None = Field(description="In points; positive if the risk has risen.")

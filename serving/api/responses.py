@@ -5,8 +5,9 @@ The hot path sends dictionaries; a test holds them against these.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from serving.api.answer import Answer, is_none
 from serving.api.evidence_responses import Evidence, TrendAnswer
 from serving.api.value_responses import Basis, ExpectedValueAnswer, Interval
 from serving.api.winback_responses import WinbackAnswer
@@ -15,11 +16,7 @@ from serving.decisions.autonomy import Level
 from serving.ledger.outcomes import Event
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class Signal(_Answer):
+class Signal(Answer):
     """One feature that speaks for or against leaving."""
 
     signal: str = Field(description="The group of features that speak of the same thing.")
@@ -31,18 +28,14 @@ class Signal(_Answer):
     text: str = Field(description="The same in plain words.")
 
 
-class SignalsBase(_Answer):
+class SignalsBase(Answer):
     """What contributions start from: where every tree of the model says what it does on average over its training."""
 
     log_odds: float
     probability: float = Field(ge=0, le=1, description="The same as the probability by the scored horizon.")
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-class Signals(_Answer):
+class Signals(Answer):
     """The strongest signals in each direction, strongest first, and how they were told.
 
     The base, all contributions and those of the others add up to the log-odds of the churn probability by the scored
@@ -54,13 +47,13 @@ class Signals(_Answer):
         "exactly of this account, as `explain=exact` asks for."
     )
     base: SignalsBase | None = Field(
-        default=None, exclude_if=_is_none, description="Not there if the bundle does not tell."
+        default=None, exclude_if=is_none, description="Not there if the bundle does not tell."
     )
     raising: list[Signal]
     lowering: list[Signal]
     others: float | None = Field(
         default=None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="What all signals that are not shown contribute together, in log-odds.",
     )
 
@@ -73,7 +66,7 @@ class ExactSignals(Signals):
     )
 
 
-class ScoreAnswer(_Answer):
+class ScoreAnswer(Answer):
     """Churn and upsell of one account."""
 
     account_id: str
@@ -83,12 +76,12 @@ class ScoreAnswer(_Answer):
     upsell_probability: dict[str, float] = Field(description="Probability of expanding within each horizon.")
     churn_interval_90: dict[str, Interval] | None = Field(
         default=None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="Central 90 % interval of each churn probability. Of several accounts with "
         "`intervals=true` only; not there if the bundle has none.",
     )
     upsell_interval_90: dict[str, Interval] | None = Field(
-        default=None, exclude_if=_is_none, description="Likewise of each upsell probability."
+        default=None, exclude_if=is_none, description="Likewise of each upsell probability."
     )
     signals: Signals
     evidence: Evidence
@@ -101,7 +94,7 @@ class ScoreAnswer(_Answer):
         "more than a year ago. Also null if the bundle does not tell."
     )
     trend: TrendAnswer | None = Field(
-        default=None, exclude_if=_is_none, description="With `trend=true` only, of one account."
+        default=None, exclude_if=is_none, description="With `trend=true` only, of one account."
     )
     model: str
     feature_contract: str
@@ -113,7 +106,7 @@ class ExplainedScoreAnswer(ScoreAnswer):
     signals: ExactSignals
 
 
-class ProblemDocument(_Answer):
+class ProblemDocument(Answer):
     """A problem document of RFC 9457."""
 
     type: str = Field(description="`urn:keepgrow:problem:` and the kind of problem.")
@@ -127,7 +120,7 @@ class ProblemDocument(_Answer):
     )
 
 
-class UnknownAccountProblem(_Answer):
+class UnknownAccountProblem(Answer):
     """The problem of one account of which nothing is known."""
 
     type: str
@@ -137,14 +130,14 @@ class UnknownAccountProblem(_Answer):
     account_id: str
 
 
-class ScoresAnswer(_Answer):
+class ScoresAnswer(Answer):
     """Scores of several accounts, in the order asked for, and a problem for each that is unknown."""
 
     scores: list[ScoreAnswer]
     errors: list[UnknownAccountProblem]
 
 
-class ActionAnswer(_Answer):
+class ActionAnswer(Answer):
     """An action that is proposed; further members depend on its type."""
 
     type: str
@@ -161,14 +154,14 @@ class ActionAnswer(_Answer):
     autonomy: Level = Field(description="How far the action may go without a person.")
 
 
-class ReasonAnswer(_Answer):
+class ReasonAnswer(Answer):
     """Why this action, or why none."""
 
     code: str
     text: str
 
 
-class AlternativeAnswer(_Answer):
+class AlternativeAnswer(Answer):
     """An action that stood, but is worth less."""
 
     action: ActionAnswer
@@ -178,7 +171,7 @@ class AlternativeAnswer(_Answer):
     value_per_cost: float | None
 
 
-class RefusedAnswer(_Answer):
+class RefusedAnswer(Answer):
     """An action that fell."""
 
     action: str
@@ -191,7 +184,7 @@ class RefusedAnswer(_Answer):
     )
 
 
-class CapUseAnswer(_Answer):
+class CapUseAnswer(Answer):
     """What an action uses of one cap."""
 
     cap: str
@@ -200,7 +193,7 @@ class CapUseAnswer(_Answer):
     window_seconds: int
 
 
-class ReservationAnswer(_Answer):
+class ReservationAnswer(Answer):
     """What an action that customers see uses of caps."""
 
     id: str = Field(description="The decision that reserved it: an earlier one if that said the same.")
@@ -210,7 +203,7 @@ class ReservationAnswer(_Answer):
     )
 
 
-class DrawAnswer(_Answer):
+class DrawAnswer(Answer):
     """What chance had to do with a decision; by it effects are measured."""
 
     arm: Arm = Field(description="The account's arm: `full`, or a control arm.")
@@ -223,7 +216,7 @@ class DrawAnswer(_Answer):
     )
 
 
-class DecisionAnswer(_Answer):
+class DecisionAnswer(Answer):
     """The one action worth taking now, or the reason for none, and what became of every other."""
 
     decision_id: str
@@ -248,7 +241,7 @@ class DecisionAnswer(_Answer):
     catalogue: str
 
 
-class HoldoutAnswer(_Answer):
+class HoldoutAnswer(Answer):
     """What an account is held out of."""
 
     account_id: str
@@ -260,7 +253,7 @@ class HoldoutAnswer(_Answer):
     policy: str
 
 
-class OutcomeAnswer(_Answer):
+class OutcomeAnswer(Answer):
     """An outcome as the ledger holds it."""
 
     outcome_id: str
@@ -277,7 +270,7 @@ class OutcomeAnswer(_Answer):
     received_at: str
 
 
-class RecordPlace(_Answer):
+class RecordPlace(Answer):
     """Where in the ledger's chain a record stands."""
 
     seq: int = Field(description="Its number, counted from 1 without gaps.")
@@ -286,7 +279,7 @@ class RecordPlace(_Answer):
     content_hash: str = Field(description="Salted hash of its content.")
 
 
-class RecordedDecisionAnswer(_Answer):
+class RecordedDecisionAnswer(Answer):
     """A past decision, what it was made from, and what came of it."""
 
     decision_id: str
@@ -301,7 +294,7 @@ class RecordedDecisionAnswer(_Answer):
     record: RecordPlace
 
 
-class ModelAnswer(_Answer):
+class ModelAnswer(Answer):
     """One bundle that is served."""
 
     model: str
@@ -315,13 +308,13 @@ class ModelAnswer(_Answer):
     card: str | None
 
 
-class ModelsAnswer(_Answer):
+class ModelsAnswer(Answer):
     """The bundles that are served."""
 
     models: list[ModelAnswer]
 
 
-class StatusAnswer(_Answer):
+class StatusAnswer(Answer):
     """Alive or ready."""
 
     status: str

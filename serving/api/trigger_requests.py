@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from serving.api.answer import Answer
 from serving.api.problems import MALFORMED_BODY, ProblemError
 from serving.api.requests import AccountId, faulty, refuse_repeated
 from serving.triggers.document import Queue
@@ -34,18 +35,14 @@ def parse_run(body: object) -> RunTriggersRequest:
     return wanted
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class WhyAnswer(_Answer):
+class WhyAnswer(Answer):
     """A reason."""
 
     code: str
     text: str
 
 
-class TriggerResultAnswer(_Answer):
+class TriggerResultAnswer(Answer):
     """One thing that a run did to an account."""
 
     account_id: str
@@ -60,7 +57,7 @@ class TriggerResultAnswer(_Answer):
     reason: WhyAnswer
 
 
-class TriggerRunAnswer(_Answer):
+class TriggerRunAnswer(Answer):
     """What a run did."""
 
     at: str
@@ -74,7 +71,7 @@ class TriggerRunAnswer(_Answer):
     errors: list[dict[str, Any]] = Field(description="A problem for each account of which nothing is known.")
 
 
-class WorkflowStepAnswer(_Answer):
+class WorkflowStepAnswer(Answer):
     """What became of a step."""
 
     step: str
@@ -85,7 +82,7 @@ class WorkflowStepAnswer(_Answer):
     at: str
 
 
-class TaskAnswer(_Answer):
+class TaskAnswer(Answer):
     """What people are asked to do."""
 
     task_id: str
@@ -100,7 +97,7 @@ class TaskAnswer(_Answer):
     made_at: str
 
 
-class WorkflowAnswer(_Answer):
+class WorkflowAnswer(Answer):
     """A workflow: why it was started, what it is to do, and what was done."""
 
     workflow_id: str
@@ -119,7 +116,7 @@ class WorkflowAnswer(_Answer):
     tasks: list[TaskAnswer]
 
 
-class WorkflowsAnswer(_Answer):
+class WorkflowsAnswer(Answer):
     """The workflows of an account, newest first."""
 
     account_id: str

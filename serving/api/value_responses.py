@@ -2,29 +2,23 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from serving.api.answer import Answer, is_none
 
 Interval = tuple[float, float]
 """Low and high end."""
 Basis = Literal["uplift", "prior"]
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class MarginAnswer(_Answer):
+class MarginAnswer(Answer):
     """The margin of what an action brings."""
 
     ratio: float = Field(description="Gross margin of revenue.")
     amount: float = Field(description="Expected incremental margin in a year, before cost and discount.")
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-class LiftPerCostAnswer(_Answer):
+class LiftPerCostAnswer(Answer):
     """Rise of probability for each unit of currency that an action costs."""
 
     retain: float
@@ -32,12 +26,12 @@ class LiftPerCostAnswer(_Answer):
     back: float | None = Field(
         default=None,
         alias="return",
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="Of coming back; only of an action for accounts that have left.",
     )
 
 
-class ExpectedValueAnswer(_Answer):
+class ExpectedValueAnswer(Answer):
     """Expected incremental value of an action over a year, net of its cost."""
 
     amount: float
@@ -53,14 +47,14 @@ class ExpectedValueAnswer(_Answer):
     lift_expand_interval_90: Interval
     lift_return: float | None = Field(
         default=None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="Believed absolute rise of the probability of coming back; only of actions for accounts that have "
         "left, as the two that follow.",
     )
-    lift_return_interval_90: Interval | None = Field(default=None, exclude_if=_is_none)
+    lift_return_interval_90: Interval | None = Field(default=None, exclude_if=is_none)
     mrr_back: float | None = Field(
         default=None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="MRR with which the account left, and that would come back.",
     )
     lift_per_cost: LiftPerCostAnswer | None = Field(description="Null if the action costs nothing.")

@@ -2,21 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from serving.api.answer import Answer, is_none
 from serving.api.value_responses import Interval
 from serving.scoring.evidence import EvidenceReason
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-class WinbackEvidence(_Answer):
+class WinbackEvidence(Answer):
     """What the chance of coming back rests on."""
 
     status: Literal["full", "thin", "stale"] = Field(
@@ -30,7 +23,7 @@ class WinbackEvidence(_Answer):
     times_left: int | None = Field(description="How many times its paid coverage has ended.")
 
 
-class WinbackAnswer(_Answer):
+class WinbackAnswer(Answer):
     """The chance that an account that has left comes back."""
 
     probability: dict[str, float] = Field(
@@ -38,7 +31,7 @@ class WinbackAnswer(_Answer):
     )
     interval_90: dict[str, Interval] | None = Field(
         default=None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="Central 90 % interval of each probability. Of several accounts with `intervals=true` only; not "
         "there if the bundle has none.",
     )

@@ -40,6 +40,10 @@ class Estimate:
         value, low, high = ((figure or {}).get(name) for name in ("value", "low", "high"))
         return None if value is None or low is None or high is None else cls(value, low, high)
 
+    def negated(self) -> Estimate:
+        """Return the figure with the other sign."""
+        return Estimate(0.0 - self.value, 0.0 - self.high, 0.0 - self.low)
+
     def widened(self, factor: float) -> Estimate:
         """Return the figure with both ends of its interval *factor* times as far away."""
         return Estimate(

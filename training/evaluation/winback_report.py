@@ -13,6 +13,7 @@ import numpy as np
 
 from training.evaluation import metrics
 from training.evaluation.bootstrap import AccountBootstrap
+from training.evaluation.miscalibration import observed_to_expected
 from training.evaluation.reliability import equal_count_bins, reliability_curve
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def winback_report(
             for name, one in said.items()
             if name != "keepgrow"
         },
-        "observed_to_expected": bootstrap.estimate(_ratio(label, probability)).as_dict(),
+        "observed_to_expected": bootstrap.estimate(
+            lambda weight: observed_to_expected(label, probability, weight)
+        ).as_dict(),
         "reliability": reliability_curve(
             account_id, label, probability, equal_count_bins(probability, SHOWN_GROUPS)
         ),
@@ -112,9 +115,3 @@ def _auc(
     label: NDArray[np.float64], probability: NDArray[np.float64]
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     return lambda weight: metrics.roc_auc(label, probability, weight)
-
-
-def _ratio(
-    label: NDArray[np.float64], probability: NDArray[np.float64]
-) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    return lambda weight: np.asarray((weight @ label) / (weight @ probability))

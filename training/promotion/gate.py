@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from training.evaluation.held_out import known_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -86,6 +88,19 @@ class Candidate:
             return Gate(name, subject, "-", limit, "explained", f"{why}; {self.explanation}")
         note = f"{why}; if it may go all the same, say why with --explain"
         return Gate(name, subject, "-", limit, "not measured", note)
+
+    def unreported(self, name: str, subject: str, report: Mapping[str, Any], lacks: str, limit: str) -> Gate:
+        """Return a gate on what *report* does not tell, by the report's own sentence where it has one.
+
+        Args:
+            name: What is asked.
+            subject: Of what.
+            report: What training reports of it.
+            lacks: What the bundle does not report.
+            limit: What it must keep to.
+        """
+        why = str(report.get("unmeasured", f"the bundle reports {lacks}"))
+        return self.unmeasured(name, subject, why, limit)
 
 
 def shown(figure: Estimate) -> str:

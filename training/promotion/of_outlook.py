@@ -45,7 +45,7 @@ def _calibrated(candidate: Candidate, report: dict[str, Any], most: float) -> Ga
     told = {name: Estimate.from_dict(entry.get(_ERROR)) for name, entry in report.get("classes", {}).items()}
     found = {name: error for name, error in told.items() if error is not None}
     if not found or len(found) < len(told):
-        return _unmeasured(candidate, _CALIBRATED, report, "no calibration of its trajectory", limit)
+        return candidate.unreported(_CALIBRATED, _SUBJECT, report, "no calibration of its trajectory", limit)
     beyond = [name for name, error in found.items() if error.low > most]
     return Gate(
         _CALIBRATED,
@@ -61,8 +61,8 @@ def _against_shares(candidate: Candidate, report: dict[str, Any], most: float) -
     limit = f"log loss not surely over {most:+g}"
     gain = Estimate.from_dict(report.get(_GAIN))
     if gain is None:
-        return _unmeasured(candidate, _NO_WORSE, report, "no log loss of its trajectory", limit)
-    over = Estimate(0.0 - gain.value, 0.0 - gain.high, 0.0 - gain.low)
+        return candidate.unreported(_NO_WORSE, _SUBJECT, report, "no log loss of its trajectory", limit)
+    over = gain.negated()
     return Gate(
         _NO_WORSE,
         _SUBJECT,
@@ -71,9 +71,3 @@ def _against_shares(candidate: Candidate, report: dict[str, Any], most: float) -
         "refused" if over.low > most else "passed",
         f"against the class shares of training, said of every account, on {report['rows']} test rows",
     )
-
-
-def _unmeasured(candidate: Candidate, name: str, report: dict[str, Any], lacks: str, limit: str) -> Gate:
-    """Say that a gate could not be measured, by the report's own sentence where it has one."""
-    why = str(report.get("unmeasured", f"the bundle reports {lacks}"))
-    return candidate.unmeasured(name, _SUBJECT, why, limit)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.limits import Limits
     from training.promotion.gate import Candidate
 
-_CALIBRATED, _NO_WORSE = "calibrated", "not worse than the base rate"
+_CALIBRATED, _NO_WORSE, _LACKS = "calibrated", "not worse than the base rate", "no figures of it"
 
 
 def winback_gates(candidate: Candidate, limits: Limits) -> list[Gate]:
@@ -50,7 +50,7 @@ def _calibrated(
     limit = f"observed over expected within {low:g} to {high:g}"
     told = Estimate.from_dict(report.get("observed_to_expected"))
     if told is None:
-        return _unmeasured(candidate, _CALIBRATED, subject, report, limit)
+        return candidate.unreported(_CALIBRATED, subject, report, _LACKS, limit)
     ratio = told.widened(wider)
     outside = ratio.low > high or ratio.high < low
     return Gate(
@@ -70,8 +70,8 @@ def _against_base_rate(
     limit = f"log loss not surely over {most:+g}"
     gain = Estimate.from_dict(report.get("log_loss_gain", {}).get("base_rate"))
     if gain is None:
-        return _unmeasured(candidate, _NO_WORSE, subject, report, limit)
-    over = Estimate(0.0 - gain.value, 0.0 - gain.high, 0.0 - gain.low).widened(wider)
+        return candidate.unreported(_NO_WORSE, subject, report, _LACKS, limit)
+    over = gain.negated().widened(wider)
     return Gate(
         _NO_WORSE,
         subject,
@@ -84,9 +84,3 @@ def _against_base_rate(
 
 def _behind(report: dict[str, Any]) -> str:
     return f"{report['rows']} test rows of {report['accounts']} accounts, {report['events']} with a return"
-
-
-def _unmeasured(candidate: Candidate, name: str, subject: str, report: dict[str, Any], limit: str) -> Gate:
-    """Say that a gate could not be measured, by the report's own sentence where it has one."""
-    why = str(report.get("unmeasured", "the bundle reports no figures of it"))
-    return candidate.unmeasured(name, subject, why, limit)

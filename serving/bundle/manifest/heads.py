@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from serving.bundle.manifest.value import Value
 
@@ -62,6 +62,12 @@ class Head(Value):
     interval_level: float | None = Field(
         default=None, gt=0, lt=1, description="Nominal coverage of the interval, 0.9 for 90 %."
     )
+
+    @model_validator(mode="after")
+    def _both_ends(self) -> Head:
+        if (self.low_output is None) != (self.high_output is None):
+            raise ValueError(f"head {self.name!r} has one end of its interval; it should have both or none")
+        return self
 
 
 class Encoding(Value):

@@ -73,11 +73,6 @@ class Manifest(Value):
         if self.contract.hash != self.contract_hash:
             raise ValueError("contract_hash is not the hash of contract")
         require_cover(self.tiers)
-        for head in self.heads:
-            if (head.low_output is None) != (head.high_output is None):
-                raise ValueError(
-                    f"head {head.name!r} has one end of its interval; it should have both or none"
-                )
         if self.trajectory is not None:
             if bool(self.trajectory.inputs) != (self.trajectory.input_name is not None):
                 raise ValueError("the trajectory should have both `inputs` and `input_name`, or neither")

@@ -138,6 +138,12 @@ def test_a_manifest_with_half_an_interval_or_a_short_region_is_refused(path: Pat
     (path / "manifest.json").write_text(json.dumps(spoiled))
     with pytest.raises(BundleError, match="one end of its interval"):
         load_bundle(path)
+    spoiled = json.loads(json.dumps(manifest))
+    head = spoiled["heads"][0] | {"name": "winback", "high_output": None}
+    spoiled["winback"] = {"head": head, "after_days": 30, "within_days": 365}
+    (path / "manifest.json").write_text(json.dumps(spoiled))
+    with pytest.raises(BundleError, match="'winback' has one end of its interval"):
+        load_bundle(path)
     manifest["support"]["low"] = manifest["support"]["low"][:-1]
     (path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match="one range and weight for each of 10 model features"):
